@@ -1,0 +1,22 @@
+//! Assembly: all rooms, wired once, handed to the doors.
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::ownership::Owners;
+use crate::paths::StateDir;
+use crate::store::Store;
+use std::sync::Arc;
+
+/// The program: every room, wired.
+pub struct App {
+    /// The operator's settings.
+    pub config: Arc<Config>,
+    /// Where state is kept.
+    pub state: StateDir,
+    /// The time.
+    pub clock: Clock,
+    /// The database.
+    pub store: Store,
+    /// Refs of callers.
+    pub owners: Owners,
+}

@@ -1,0 +1,12 @@
+//! What a coding agent must be able to do to carry a worker.
+//!
+//! Owns the trait and the vocabulary of turns as the worker room sees them. It knows no protocol; the
+//! `codex` room implements it.
+
+mod event;
+mod spec;
+mod traits;
+
+pub use event::{Ending, ItemPhase, TurnEvent, TurnFailure};
+pub use spec::{Effort, Model, ModelMenu, Sandbox, ThreadRef, ThreadSpec, TurnSpec};
+pub use traits::{Attached, Backend, BackendError, EventSink};

@@ -1,0 +1,3 @@
+//! The `patchbay-stdio` program: `patchbay stdio` under a name of its own, for hosts that take no arguments.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The codex backend: which binary, its configuration, the sidecar, the app-server client.

@@ -1,0 +1,18 @@
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// Section `codex`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CodexConfig {
+    /// The codex binary. Default: the installed copy in the state directory, else `PATH`.
+    pub bin: Option<PathBuf>,
+    /// The user's own codex home, whose login is used. Default `$CODEX_HOME`, else `~/.codex`.
+    pub user_home: Option<PathBuf>,
+    /// Model of workers whose brief names none. Default: codex's own.
+    pub model: Option<String>,
+    /// Reasoning effort of workers whose brief names none. Default: codex's own.
+    pub reasoning_effort: Option<String>,
+    /// Base URL of a Responses API that needs no account: the scripted model server of demo and tests.
+    pub scripted_base_url: Option<String>,
+}

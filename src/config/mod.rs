@@ -1,0 +1,22 @@
+//! The operator's settings: one file a section, unknown keys are errors.
+//!
+//! Owns defaults, bounds and the order file < `PATCHBAY_<SECTION>__<KEY>` < flag. It reads no state
+//! and starts nothing; a value that is out of bounds is refused, never clamped in silence.
+
+mod app;
+mod auth;
+mod codex;
+mod repositories;
+mod root;
+mod security;
+mod server;
+mod workers;
+
+pub use app::{AppConfig, ToolMode};
+pub use auth::AuthConfig;
+pub use codex::CodexConfig;
+pub use repositories::RepositoriesConfig;
+pub use root::Config;
+pub use security::SecurityConfig;
+pub use server::ServerConfig;
+pub use workers::WorkersConfig;

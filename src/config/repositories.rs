@@ -1,0 +1,12 @@
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// Section `repositories`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RepositoriesConfig {
+    /// The repository that is meant when a call names none.
+    pub default: Option<PathBuf>,
+    /// Directories below which a call may name repositories; the default repository is always one.
+    pub allowed: Vec<PathBuf>,
+}

@@ -1,0 +1,25 @@
+use super::{
+    AppConfig, AuthConfig, CodexConfig, RepositoriesConfig, SecurityConfig, ServerConfig,
+    WorkersConfig,
+};
+use serde::Deserialize;
+
+/// All settings, after defaults.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the server listens and how much it takes at once.
+    pub server: ServerConfig,
+    /// What a chat sees.
+    pub app: AppConfig,
+    /// Who may connect.
+    pub auth: AuthConfig,
+    /// Which repositories exist for a chat.
+    pub repositories: RepositoriesConfig,
+    /// Bounds of what is read and returned.
+    pub security: SecurityConfig,
+    /// Workers and their worktrees.
+    pub workers: WorkersConfig,
+    /// The codex binary and what is passed on to it.
+    pub codex: CodexConfig,
+}

@@ -1,0 +1,32 @@
+use serde::Deserialize;
+
+/// Section `server`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address to listen on. Default `127.0.0.1`.
+    pub host: String,
+    /// Port; 0 picks a free one. Default 8000.
+    pub port: u16,
+    /// Turns that run at the same time over all workers; more wait in the queue. 1 to 64, default 4.
+    pub max_concurrent_turns: u32,
+    /// Largest request body in bytes. Default 16 MiB.
+    pub max_request_bytes: usize,
+    /// Further `Origin` values that browsers may send. Default none.
+    pub allowed_origins: Vec<String>,
+    /// Further `Host` names under which the server is reached. Default none (loopback names always).
+    pub allowed_hosts: Vec<String>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 8000,
+            max_concurrent_turns: 4,
+            max_request_bytes: 16 << 20,
+            allowed_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Reading a repository for a chat: tree, files, search, status, diffs.

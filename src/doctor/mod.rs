@@ -1,0 +1,1 @@
+//! The doctor: checks, findings and their fixes.

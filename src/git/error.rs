@@ -1,0 +1,42 @@
+use std::path::PathBuf;
+
+/// Why git could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// There is no git program, or it cannot be started.
+    #[error("git cannot be started: {0}")]
+    NoProgram(std::io::Error),
+    /// The program is older than 2.38.
+    #[error("git {0} is too old: 2.38 or newer is needed")]
+    TooOld(String),
+    /// The directory is in no repository.
+    #[error("not a git repository: {}", .0.display())]
+    NotARepository(PathBuf),
+    /// The repository has no commit yet.
+    #[error("the repository has no commit yet: {}", .0.display())]
+    NoCommit(PathBuf),
+    /// The program failed; the text is its standard error, at most 4 kB.
+    #[error("git {verb} failed ({code}): {stderr}")]
+    Failed {
+        /// The subcommand.
+        verb: String,
+        /// Exit code, or -1 for a signal.
+        code: i32,
+        /// Standard error, cut.
+        stderr: String,
+    },
+    /// The program printed what it should not.
+    #[error("git {verb} printed something unexpected")]
+    Unexpected {
+        /// The subcommand.
+        verb: String,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,12 @@
+//! Git: the hardened program runner, repositories, and the plumbing that promises rest on.
+//!
+//! Owns every run of the `git` program: hooks and fsmonitor off, optional locks off, our own
+//! environment, options ended before operands. It never writes index or HEAD of a base checkout.
+
+mod error;
+mod program;
+mod repo;
+
+pub use error::GitError;
+pub use program::{Git, GitRun, Output};
+pub use repo::{Repo, RepoKey};

@@ -1,0 +1,56 @@
+use serde_json::{Map, Value, json};
+use std::fmt::Display;
+
+/// What a tool answers when it did not do what it was asked: `isError: true` with these members.
+#[derive(Debug, Clone)]
+pub struct ToolError {
+    /// Stable snake_case code.
+    pub code: &'static str,
+    /// One sentence that says what is so.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+    /// Fresh data beside code, message and hint.
+    pub data: Map<String, Value>,
+}
+
+impl ToolError {
+    /// An error with code, sentence and hint.
+    pub fn new(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: hint.into(), data: Map::new() }
+    }
+
+    /// Adds a member; one that does not serialize is left out.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl serde::Serialize) -> Self {
+        if let Ok(value) = serde_json::to_value(value) {
+            self.data.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    /// A fault of ours. The cause is logged; the chat sees a sentence without internals.
+    pub fn internal(cause: impl Display) -> Self {
+        tracing::error!(%cause, "internal error in a tool");
+        Self::new(
+            "internal_error",
+            "patchbay hit an internal error; nothing is known to have changed.",
+            "Call codex_worker_status to see what is so, and look at the server's log.",
+        )
+    }
+
+    /// An argument that is not acceptable.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new("invalid_argument", message, "Correct the argument and call again.")
+    }
+
+    /// The members as one object.
+    #[must_use]
+    pub fn to_object(&self) -> Map<String, Value> {
+        let mut object = self.data.clone();
+        object.insert("code".to_owned(), json!(self.code));
+        object.insert("message".to_owned(), json!(self.message));
+        object.insert("hint".to_owned(), json!(self.hint));
+        object
+    }
+}

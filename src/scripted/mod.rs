@@ -1,0 +1,1 @@
+//! A scripted stand-in for the model's API, for the demo, evals and tests.

@@ -1,0 +1,96 @@
+use super::StoreError;
+use crate::clock::Clock;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use std::path::Path;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// A write transaction. SQLite has one writer; the pool behind it has one connection.
+pub type Write = sqlx::Transaction<'static, sqlx::Sqlite>;
+
+/// The database: one writing connection, a few reading ones.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    clock: Clock,
+    changed: watch::Sender<i64>,
+}
+
+impl Store {
+    /// Opens (or makes) the database at `path` and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Migrate`] when the schema is newer than this program; [`StoreError::Sql`] otherwise.
+    pub async fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10));
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options.clone())
+            .await?;
+        sqlx::migrate!().run(&writer).await?;
+        let readers =
+            SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options.read_only(true));
+        let rev =
+            sqlx::query_scalar!("SELECT rev FROM revision WHERE id = 1").fetch_one(&writer).await?;
+        Ok(Self { writer, readers, clock, changed: watch::Sender::new(rev) })
+    }
+
+    /// The pool for reading.
+    #[must_use]
+    pub(in crate::store) fn read(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Begins a write transaction; it rolls back unless it is given to [`Store::commit`].
+    pub(in crate::store) async fn write(&self) -> Result<Write, StoreError> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Takes the next revision inside a transaction, for the rows that it changes.
+    pub(in crate::store) async fn next_rev(&self, tx: &mut Write) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar!("UPDATE revision SET rev = rev + 1 WHERE id = 1 RETURNING rev")
+            .fetch_one(&mut **tx)
+            .await?)
+    }
+
+    /// Commits, then wakes everybody who waits for a revision of at least `rev`.
+    pub(in crate::store) async fn commit(&self, tx: Write, rev: i64) -> Result<(), StoreError> {
+        tx.commit().await?;
+        self.changed.send_if_modified(|now| {
+            let newer = rev > *now;
+            *now = (*now).max(rev);
+            newer
+        });
+        Ok(())
+    }
+
+    /// The time of rows that are written now.
+    pub(in crate::store) fn now(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// A receiver whose value is the newest committed revision; it changes when something changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<i64> {
+        self.changed.subscribe()
+    }
+
+    /// Closes the pools; pending writes are finished first.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

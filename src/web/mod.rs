@@ -1,0 +1,1 @@
+//! HTTP: router, guard, authentication, health.

@@ -1,0 +1,1 @@
+//! Workers: durable named colleagues, their turns, the scheduler.

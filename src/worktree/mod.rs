@@ -1,0 +1,1 @@
+//! Worktrees of workers: creation, snapshots, removal.
