@@ -1,7 +1,8 @@
 use super::ContextError;
+use super::beneath::Beneath;
 use crate::paths::{AllowedRoots, PathError, RepoPath};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -96,24 +97,17 @@ impl Guard {
         Ok(found)
     }
 
-    /// Opens a resolved path for reading, component by component without following links, so that a
-    /// link put there in the meantime is refused. Never waits on a FIFO.
+    /// Opens a resolved path for reading; a link put there in the meantime is refused.
     pub(super) fn open(&self, root: &Path, place: &RepoPath) -> Result<File, ContextError> {
         let shown = || place.relative.to_string_lossy().into_owned();
-        let failed = |source: rustix::io::Errno| match source {
-            rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => ContextError::NoFile(shown()),
-            rustix::io::Errno::LOOP => ContextError::Escapes(shown()),
-            rustix::io::Errno::NXIO => ContextError::NotAFile(shown()),
-            other => ContextError::Io { path: shown(), source: other.into() },
-        };
         let real = place.absolute.strip_prefix(root).map_err(|_| ContextError::Escapes(shown()))?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let mut at =
-            rustix::fs::open(root, flags | OFlags::DIRECTORY, Mode::empty()).map_err(failed)?;
-        for part in real.components() {
-            at = rustix::fs::openat(&at, part.as_os_str(), flags, Mode::empty()).map_err(failed)?;
-        }
-        Ok(File::from(at))
+        let opened = Beneath::new(root).and_then(|beneath| beneath.open(real));
+        opened.map_err(|source| match source {
+            Errno::NOENT | Errno::NOTDIR => ContextError::NoFile(shown()),
+            Errno::LOOP | Errno::XDEV => ContextError::Escapes(shown()),
+            Errno::NXIO => ContextError::NotAFile(shown()),
+            other => ContextError::Io { path: shown(), source: other.into() },
+        })
     }
 }
 

@@ -5,11 +5,24 @@
 //! repository names, follow a link out of one, or cut a result without saying so.
 //! siblings: none
 
+mod beneath;
+mod blocking;
+mod drawing;
 mod error;
+mod file;
 mod guard;
+mod matching;
+mod page;
 mod place;
 mod room;
+mod search;
+mod tree;
+mod walk;
 
+use blocking::blocking;
 pub use error::ContextError;
+pub use file::{FilePage, FileQuery};
 pub use place::{ShownPath, Workspace};
 pub use room::Context;
+pub use search::{SearchMatch, SearchQuery, SearchResult};
+pub use tree::{TreeQuery, TreeView};

@@ -1,3 +1,4 @@
+use super::ContextError;
 use crate::git::Repo;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -64,9 +65,10 @@ impl ShownPath {
 }
 
 /// Takes a path argument: its text, or the exact bytes in base64 when they are given.
-pub(super) fn path_argument(text: &str, exact: Option<&str>) -> Option<PathBuf> {
-    match exact {
-        None => Some(PathBuf::from(text)),
-        Some(b64) => STANDARD.decode(b64).ok().map(|raw| PathBuf::from(OsStr::from_bytes(&raw))),
+pub(super) fn path_argument(text: &str, exact: Option<&str>) -> Result<PathBuf, ContextError> {
+    let Some(exact) = exact else { return Ok(PathBuf::from(text)) };
+    match STANDARD.decode(exact) {
+        Ok(raw) => Ok(PathBuf::from(OsStr::from_bytes(&raw))),
+        Err(error) => Err(ContextError::Argument(format!("not base64: {error}"))),
     }
 }
