@@ -1,1 +1,12 @@
-//! The tools, one file a family.
+//! The tools, one file a family. Each family declares its tools once; list, call, schemas and docs
+//! follow from that.
+
+mod connector;
+
+use super::{Facts, ToolSpec};
+
+/// All tools of all families, in the order they are listed in. The order is frozen: hosts cache lists.
+#[must_use]
+pub fn all(facts: &Facts) -> Vec<ToolSpec> {
+    connector::tools(facts)
+}
