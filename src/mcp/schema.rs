@@ -123,12 +123,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn children(
-        &self,
-        members: &'a Map<String, Value>,
-        node: &mut Node,
-        trail: &mut Vec<&'a str>,
-    ) {
+    fn children(&self, members: &'a Map<String, Value>, node: &mut Node, trail: &mut Vec<&'a str>) {
         if let Some(properties) = members.get("properties").and_then(Value::as_object) {
             let mut optional = Vec::new();
             let mut rewritten = Map::new();
