@@ -3,10 +3,18 @@
 //! Owns every run of the `git` program: hooks and fsmonitor off, optional locks off, our own
 //! environment, options ended before operands. It never writes index or HEAD of a base checkout.
 
+mod diff;
 mod error;
+mod path;
 mod program;
 mod repo;
+mod stage;
 
+pub use diff::{
+    Change, ChangeKind, Entry, FileAt, FileDiff, MODE_EXECUTABLE, MODE_LINK, MODE_SUBMODULE,
+};
 pub use error::GitError;
+pub use path::GitPath;
 pub use program::{Git, GitRun, Output};
 pub use repo::{Repo, RepoKey};
+pub use stage::{Added, Stage};

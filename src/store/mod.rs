@@ -5,6 +5,14 @@
 
 mod db;
 mod error;
+mod repo_locks;
+#[cfg(test)]
+mod seed;
+mod snapshots;
+mod worktrees;
 
 pub use db::{Store, Write};
 pub use error::StoreError;
+pub use repo_locks::RepoLockRow;
+pub use snapshots::SnapshotRow;
+pub use worktrees::{RemovingRow, WorktreeRow};
