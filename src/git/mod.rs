@@ -9,6 +9,8 @@ mod path;
 mod program;
 mod repo;
 mod stage;
+#[cfg(test)]
+pub(crate) mod testbed;
 
 pub use diff::{
     Change, ChangeKind, Entry, FileAt, FileDiff, MODE_EXECUTABLE, MODE_LINK, MODE_SUBMODULE,
