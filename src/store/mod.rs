@@ -5,6 +5,23 @@
 
 mod db;
 mod error;
+mod events;
+mod meta;
+mod owners;
+mod states;
+mod threads;
+mod turn_lease;
+mod turns;
+mod worker_list;
+mod workers;
 
 pub use db::{Store, Write};
 pub use error::StoreError;
+pub use events::{EventRow, NewEvent};
+pub use owners::OwnerRow;
+pub use states::{TurnState, Verified, WorkerMode, WorkerState};
+pub use threads::ThreadRow;
+pub use turn_lease::{TurnEnd, TurnLease};
+pub use turns::{NewTurn, TurnRow};
+pub use worker_list::{Scope, StateCount, WorkerFacts, WorkerFilter};
+pub use workers::{NewWorker, WorkerRow, fold_name};
