@@ -3,6 +3,7 @@
 //! Owns the schema (`migrations/`), the row types and the state enums. A change that spans tables is
 //! one verb here, in one transaction. Only this room may hold SQL; it knows nothing of git, codex or MCP.
 
+mod audit;
 mod db;
 mod error;
 mod events;
@@ -14,7 +15,9 @@ mod turn_lease;
 mod turns;
 mod worker_list;
 mod workers;
+mod mcp_sessions;
 
+pub use audit::AuditRow;
 pub use db::{Store, Write};
 pub use error::StoreError;
 pub use events::{EventRow, NewEvent};
