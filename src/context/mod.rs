@@ -24,6 +24,15 @@ mod summary;
 mod tree;
 mod walk;
 
+#[cfg(test)]
+pub(crate) mod testbed;
+#[cfg(test)]
+mod tests_files;
+#[cfg(test)]
+mod tests_git;
+#[cfg(test)]
+mod tests_places;
+
 use blocking::blocking;
 pub use changes::{ChangesView, DiffView, StatusView};
 pub use error::ContextError;
