@@ -41,6 +41,7 @@ pub struct SearchQuery {
 
 /// A matching line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct SearchMatch {
     /// The file.
     #[serde(flatten)]
@@ -59,12 +60,14 @@ pub struct SearchMatch {
 
 /// What a search found.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct SearchResult {
     /// Id of the workspace.
     pub workspace_id: String,
     /// Where was searched.
     pub searched_path: String,
     /// The first matching lines, in byte order of their paths.
+    #[schemars(with = "Vec<super::Open>")]
     pub matches: Vec<SearchMatch>,
     /// Whether there are more matching lines, or files were not searched in time.
     pub truncated: bool,

@@ -10,6 +10,7 @@ pub(super) const GIT_LIMIT: Duration = Duration::from_secs(20);
 
 /// Where a checkout stands.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct GitSummary {
     /// Whether the workspace is a checkout; if not, nothing else is here.
     pub is_git_repo: bool,
@@ -50,12 +51,12 @@ pub struct GitSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What to know about the numbers: a list that was cut, filters that were off.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
 /// A changed or untracked path.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct ChangedPath {
     /// The path; an untracked directory ends with `/`.
     #[serde(flatten)]

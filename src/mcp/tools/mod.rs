@@ -3,3 +3,5 @@
 pub mod context;
 mod context_files;
 mod context_git;
+#[cfg(test)]
+mod context_tests;
