@@ -22,6 +22,7 @@ mod room;
 mod schema;
 mod search;
 mod summary;
+mod sweep;
 mod tree;
 mod walk;
 

@@ -1,5 +1,5 @@
-use super::Workspace;
 use super::place::ShownPath;
+use super::{Context, ContextError, Workspace};
 use crate::git::{GitError, Repo, Status, StatusEntry};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -129,6 +129,17 @@ impl GitSummary {
         let counts = if counts.is_empty() { "clean".to_owned() } else { counts.join(", ") };
         let operation = self.operation.map(|o| format!(", {o} under way")).unwrap_or_default();
         format!("{place}: {counts}{operation}")
+    }
+}
+
+impl Context {
+    /// Where a checkout stands: for a start that says what its worker will not see.
+    ///
+    /// # Errors
+    /// When git fails or takes longer than 20 s.
+    pub async fn summary(&self, repo: &Repo) -> Result<GitSummary, ContextError> {
+        let (summary, _) = summary_and_status(repo, GIT_LIMIT).await?;
+        Ok(summary)
     }
 }
 
