@@ -82,7 +82,7 @@ pub struct SearchResult {
 
 impl Context {
     /// Looks for a text in the files of a workspace, in process: the query is never an option of a
-    /// program. The same repository gives the same answer, unless the time is over.
+    /// program. The same repository gives the same matches, unless the time is over.
     ///
     /// # Errors
     /// A bad pattern or glob, or a path that leaves the workspace, is blocked or missing.
