@@ -5,6 +5,8 @@
 
 mod db;
 mod error;
+mod processes;
 
 pub use db::{Store, Write};
 pub use error::StoreError;
+pub use processes::ProcessRow;
