@@ -1,36 +1,9 @@
 use crate::backend::BackendError;
 use std::path::PathBuf;
 
-/// Why codex cannot be used, or could not be installed.
+/// Why the app-server cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum CodexError {
-    /// No codex was found anywhere.
-    #[error("no codex was found")]
-    Missing,
-    /// What was named is not a whole codex.
-    #[error("{} is not a usable codex: {missing} is missing", .path.display())]
-    Incomplete {
-        /// What was named.
-        path: PathBuf,
-        /// The part that is not there.
-        missing: String,
-    },
-    /// It does not say its version.
-    #[error("{} does not say its version: {detail}", .path.display())]
-    NoVersion {
-        /// The binary.
-        path: PathBuf,
-        /// What it said instead.
-        detail: String,
-    },
-    /// It is older than the baseline.
-    #[error("codex {found} is too old: {needed} or newer is needed")]
-    TooOld {
-        /// Its version.
-        found: String,
-        /// The baseline.
-        needed: &'static str,
-    },
     /// Commands cannot be run in codex's sandbox here.
     #[error("codex cannot make its sandbox on this machine: {0}")]
     Sandbox(String),
@@ -51,12 +24,6 @@ pub enum CodexError {
     /// The sidecar cannot be reached.
     #[error("the sidecar cannot be reached: {0}")]
     Sidecar(String),
-    /// Installing failed.
-    #[error("codex could not be installed: {0}")]
-    Install(String),
-    /// There is no codex for this platform.
-    #[error("there is no codex for this platform ({0})")]
-    Platform(String),
 }
 
 impl CodexError {
@@ -64,17 +31,11 @@ impl CodexError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Missing => "codex_missing",
-            Self::Incomplete { .. } => "codex_incomplete",
-            Self::NoVersion { .. } => "codex_broken",
-            Self::TooOld { .. } => "codex_too_old",
             Self::Sandbox(_) => "sandbox_unavailable",
             Self::Io { .. } => "codex_home_unwritable",
             Self::Start(_) => "codex_start_failed",
             Self::Config(_) => "codex_config_rejected",
             Self::Sidecar(_) => "sidecar_unreachable",
-            Self::Install(_) => "codex_install_failed",
-            Self::Platform(_) => "codex_platform_unsupported",
         }
     }
 
@@ -82,10 +43,6 @@ impl CodexError {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Missing | Self::Incomplete { .. } | Self::NoVersion { .. } => {
-                "Run `patchbay install-codex`, or name a whole installation with --codex."
-            }
-            Self::TooOld { .. } => "Run `patchbay install-codex`, or update codex.",
             Self::Sandbox(_) => {
                 "Allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, or the AppArmor profile of your distribution), then run `patchbay doctor`."
             }
@@ -97,10 +54,6 @@ impl CodexError {
                 "Check the `codex` section of your configuration and /etc/codex/config.toml; update codex if it is older than patchbay expects."
             }
             Self::Sidecar(_) => "Run `patchbay stop`, then start again.",
-            Self::Install(_) => {
-                "Check the network and that Node 20 or newer with npm is installed."
-            }
-            Self::Platform(_) => "Name a codex that you built yourself with --codex.",
         }
     }
 }

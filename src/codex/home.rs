@@ -1,5 +1,5 @@
 use super::profile;
-use super::{Codex, CodexError};
+use super::{CodexError, CodexProgram};
 use crate::config::CodexConfig;
 use crate::paths::{Env, StateDir};
 use serde_json::{Map, Value, json};
@@ -70,7 +70,12 @@ fn user_home(env: &Env, config: &CodexConfig) -> Option<PathBuf> {
 }
 
 /// The configuration of the app-server, as JSON; written as TOML it is the whole of config.toml.
-pub(super) fn settings(codex: &Codex, env: &Env, config: &CodexConfig, state: &StateDir) -> Value {
+pub(super) fn settings(
+    codex: &CodexProgram,
+    env: &Env,
+    config: &CodexConfig,
+    state: &StateDir,
+) -> Value {
     let user = user_home(env, config).unwrap_or_else(|| state.codex_home());
     let denied = profile::denied(state.root(), env.home().as_deref(), &user);
     let mut table = json!({

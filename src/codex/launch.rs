@@ -1,7 +1,7 @@
 use super::client::Client;
 use super::control::{self, Facts, Link};
 use super::sidecar::SidecarArgs;
-use super::{Codex, CodexError, check, home};
+use super::{CodexError, CodexProgram, check, home};
 use crate::config::CodexConfig;
 use crate::paths::{Env, StateDir};
 use crate::process::{Io, Spawn};
@@ -31,7 +31,7 @@ pub(super) struct Live {
 
 impl Launch {
     /// Reconnects to the app-server that runs, when it is the one we would start; else starts one.
-    pub(super) async fn live(&self, codex: &Codex) -> Result<Live, CodexError> {
+    pub(super) async fn live(&self, codex: &CodexProgram) -> Result<Live, CodexError> {
         let settings = home::settings(codex, &self.env, &self.config, &self.state);
         let digest = hex::encode(Sha256::digest(settings.to_string()));
         let (mut link, facts) = match self.running(codex, &digest).await {
@@ -52,10 +52,10 @@ impl Launch {
     }
 
     /// The sidecar that runs already. One with another codex or configuration is ended.
-    async fn running(&self, codex: &Codex, digest: &str) -> Option<(Link, Facts)> {
+    async fn running(&self, codex: &CodexProgram, digest: &str) -> Option<(Link, Facts)> {
         let mut link = Link::connect(&self.state).await?;
         match link.hello().await {
-            Ok(facts) if facts.config == digest && facts.bin == codex.bin => Some((link, facts)),
+            Ok(facts) if facts.config == digest && facts.bin == codex.binary => Some((link, facts)),
             Ok(facts) => {
                 tracing::info!(version = facts.version, "codex is replaced: its settings changed");
                 let _ = link.end().await;
@@ -70,7 +70,7 @@ impl Launch {
 
     async fn start(
         &self,
-        codex: &Codex,
+        codex: &CodexProgram,
         settings: &Value,
         digest: &str,
     ) -> Result<(Link, Facts), CodexError> {
@@ -90,11 +90,11 @@ impl Launch {
         }
     }
 
-    fn spawn(&self, codex: &Codex, digest: &str) -> Result<(), CodexError> {
+    fn spawn(&self, codex: &CodexProgram, digest: &str) -> Result<(), CodexError> {
         let log = self.state.logs().join("sidecar.log");
         let args = SidecarArgs {
             state: self.state.root().to_path_buf(),
-            bin: codex.bin.clone(),
+            bin: codex.binary.clone(),
             version: codex.version.clone(),
             config: digest.to_owned(),
             idle_seconds: self.idle_seconds,

@@ -2,9 +2,9 @@ use super::client::{Client, clean};
 use super::conn::CallError;
 use super::control::Link;
 use super::launch::{Launch, Live};
-use super::locate::{Codex, locate};
+
 use super::route::Route;
-use super::{CodexError, models, replay, threads};
+use super::{CodexProgram, locate, models, replay, threads};
 use crate::backend::{
     Attached, Backend, BackendError, EventSink, ModelMenu, ThreadRef, ThreadSpec, TurnSpec,
 };
@@ -29,7 +29,7 @@ const INTERRUPT: Duration = Duration::from_secs(2);
 pub struct AppServer {
     launch: Launch,
     store: Store,
-    codex: OnceCell<Codex>,
+    codex: OnceCell<CodexProgram>,
     live: tokio::sync::Mutex<Option<Arc<Session>>>,
     closed: AtomicBool,
 }
@@ -81,9 +81,9 @@ impl AppServer {
     ///
     /// # Errors
     /// As [`locate`].
-    pub async fn codex(&self) -> Result<&Codex, CodexError> {
+    pub async fn codex(&self) -> Result<&CodexProgram, BackendError> {
         let Launch { env, config, state, .. } = &self.launch;
-        self.codex.get_or_try_init(|| locate(env, config, state)).await
+        self.codex.get_or_try_init(|| locate(config, state, env)).await
     }
 
     /// The connection: the one there is, else a new one to the app-server that runs, else to a new one.

@@ -1,6 +1,6 @@
 use super::client::Client;
 use super::conn::CallError;
-use super::locate::number;
+use super::locate::at_least;
 use super::{home, profile};
 use crate::backend::{BackendError, Sandbox, ThreadRef, ThreadSpec, TurnSpec};
 use crate::paths::Env;
@@ -97,7 +97,7 @@ async fn resume(
     thread: &ThreadRef,
 ) -> Result<ThreadRef, BackendError> {
     // An older codex that appends to the record makes it unreadable for the newer one (seen).
-    if number(&thread.agent_version) > number(version) {
+    if !at_least(version, &thread.agent_version) {
         return Err(BackendError::Refused(format!(
             "the thread was written by codex {}, which is newer than {version}",
             thread.agent_version

@@ -5,8 +5,14 @@
 
 mod error;
 mod program;
+mod read;
+mod read_diff;
+mod read_status;
 mod repo;
 
 pub use error::GitError;
 pub use program::{Git, GitRun, Output};
+pub use read::Page;
+pub use read_diff::{DiffScope, DiffStat};
+pub use read_status::{Status, StatusEntry};
 pub use repo::{Repo, RepoKey};

@@ -20,14 +20,6 @@ pub enum ProcessError {
         /// The system's error.
         source: io::Error,
     },
-    /// It did not end in time and was killed.
-    #[error("{program} did not end within {seconds} s")]
-    TimedOut {
-        /// The program.
-        program: PathBuf,
-        /// The limit.
-        seconds: u64,
-    },
     /// A signal could not be sent.
     #[error("process {pid}: {source}")]
     Signal {

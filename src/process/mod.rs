@@ -6,6 +6,7 @@
 mod error;
 mod identity;
 mod ladder;
+mod run;
 mod spawn;
 #[cfg_attr(not(target_os = "linux"), path = "table_other.rs")]
 mod table;
@@ -13,5 +14,6 @@ mod table;
 pub use error::ProcessError;
 pub use identity::Identity;
 pub use ladder::{Ladder, end_all};
-pub use spawn::{Finished, Io, Spawn};
+pub use run::{Finished, Run, RunError};
+pub use spawn::{Io, Spawn};
 pub use table::{Process, descendants, marked, process, session_members, zombie_children};

@@ -3,7 +3,6 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 /// Where one of a child's standard streams goes.
 #[derive(Debug, Clone, Default)]
@@ -41,17 +40,6 @@ pub struct Spawn {
     stderr: Io,
     own_group: bool,
     kill_on_drop: bool,
-}
-
-/// What a child left behind.
-#[derive(Debug)]
-pub struct Finished {
-    /// Exit code, or -1 for a signal.
-    pub code: i32,
-    /// Standard output, whole.
-    pub stdout: Vec<u8>,
-    /// Standard error as text.
-    pub stderr: String,
 }
 
 impl Spawn {
@@ -166,41 +154,20 @@ impl Spawn {
         }
         command.spawn().map_err(|source| ProcessError::Start { program: self.program, source })
     }
-
-    /// Runs the child to its end and returns whatever the exit code is; both outputs are collected.
-    ///
-    /// # Errors
-    /// [`ProcessError::TimedOut`] after `limit` (the child is killed), else as [`Spawn::start`].
-    pub async fn output(mut self, limit: Duration) -> Result<Finished, ProcessError> {
-        let program = self.program.clone();
-        self.stdout = Io::Pipe;
-        self.stderr = Io::Pipe;
-        self.kill_on_drop = true;
-        let child = self.start()?;
-        match tokio::time::timeout(limit, child.wait_with_output()).await {
-            Err(_) => Err(ProcessError::TimedOut { program, seconds: limit.as_secs() }),
-            Ok(Err(source)) => Err(ProcessError::Pipe { program, source }),
-            Ok(Ok(output)) => Ok(Finished {
-                code: output.status.code().unwrap_or(-1),
-                stdout: output.stdout,
-                stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-            }),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::AsyncReadExt;
 
     #[tokio::test]
     async fn a_child_gets_the_variables_named_and_no_others() {
-        let finished = Spawn::new("/usr/bin/env")
-            .env("ONLY", "this")
-            .output(Duration::from_secs(10))
-            .await
-            .unwrap();
-        assert_eq!(String::from_utf8(finished.stdout).unwrap(), "ONLY=this\n");
-        assert_eq!(finished.code, 0);
+        let spawn = Spawn::new("/usr/bin/env").env("ONLY", "this").stdout(Io::Pipe);
+        let mut child = spawn.start().unwrap();
+        let mut said = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut said).await.unwrap();
+        assert_eq!(said, "ONLY=this\n");
+        assert!(child.wait().await.unwrap().success());
     }
 }

@@ -3,10 +3,13 @@
 //! Owns the schema (`migrations/`), the row types and the state enums. A change that spans tables is
 //! one verb here, in one transaction. Only this room may hold SQL; it knows nothing of git, codex or MCP.
 
+mod audit;
 mod db;
 mod error;
+mod mcp_sessions;
 mod processes;
 
+pub use audit::AuditRow;
 pub use db::{Store, Write};
 pub use error::StoreError;
 pub use processes::ProcessRow;
