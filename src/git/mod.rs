@@ -9,6 +9,7 @@ mod read;
 mod read_diff;
 mod read_status;
 mod repo;
+mod version;
 
 pub use error::GitError;
 pub use program::{Git, GitRun, Output};
