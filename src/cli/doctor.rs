@@ -29,7 +29,8 @@ async fn findings(args: &DoctorArgs, global: &Global) -> Vec<Finding> {
         Ok(settings) => (vec![configuration(&settings)], settings.config, settings.roots),
         Err(error) => {
             let bad = Finding::fail("configuration", error.message, error.hint);
-            (vec![bad], Arc::new(Config::default()), AllowedRoots::default())
+            let here = AllowedRoots::new([global.cwd.clone()]).unwrap_or_default();
+            (vec![bad], Arc::new(Config::default()), here)
         }
     };
     let patient = Patient { env: &global.env, state: &state, config: &config, roots: &roots };
