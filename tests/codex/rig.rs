@@ -175,7 +175,7 @@ pub fn report(events: &[TurnEvent]) -> String {
         TurnEvent::Item { kind, payload, .. } if kind == "agentMessage" => payload["text"].as_str(),
         _ => None,
     });
-    texts.last().unwrap_or_default().to_owned()
+    texts.next_back().unwrap_or_default().to_owned()
 }
 
 /// Runs one turn on a new thread to its end.
