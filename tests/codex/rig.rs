@@ -171,7 +171,7 @@ pub async fn until(
 }
 
 pub fn report(events: &[TurnEvent]) -> String {
-    let texts = events.iter().filter_map(|event| match event {
+    let mut texts = events.iter().filter_map(|event| match event {
         TurnEvent::Item { kind, payload, .. } if kind == "agentMessage" => payload["text"].as_str(),
         _ => None,
     });
