@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn nulls_are_left_out_and_only_objects_are_answers() {
-        let answer = Answer::new(&json!({"a": null, "b": [{"c": null, "d": 1}, null]}), "t").unwrap();
+        let answer =
+            Answer::new(&json!({"a": null, "b": [{"c": null, "d": 1}, null]}), "t").unwrap();
         assert_eq!(Value::Object(answer.structured), json!({"b": [{"d": 1}, null]}));
         assert_eq!(Answer::new(&json!([1]), "t").unwrap_err().code, "internal_error");
     }

@@ -96,7 +96,10 @@ where
         hints,
         invoking: labels.0,
         invoked: labels.1,
-        input: SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<A>().to_value(),
+        input: SchemaSettings::draft2020_12()
+            .into_generator()
+            .into_root_schema_for::<A>()
+            .to_value(),
         output: SchemaSettings::draft2020_12()
             .for_serialize()
             .into_generator()

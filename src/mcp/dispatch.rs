@@ -74,9 +74,8 @@ async fn handle(
     let name = entry.spec.name;
     // A read may end with its reader; what changes something goes on to its end.
     let abortable = entry.spec.hints.read_only;
-    let mut task = tokio::spawn(async move {
-        (entry.spec.handler)(call, Value::Object(arguments)).await
-    });
+    let mut task =
+        tokio::spawn(async move { (entry.spec.handler)(call, Value::Object(arguments)).await });
     let joined = tokio::select! {
         joined = &mut task => joined,
         () = cancel.cancelled(), if abortable => {

@@ -20,6 +20,10 @@ mod schema;
 mod server;
 mod session;
 pub mod socket;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod tools;
 
 pub use answer::Answer;

@@ -133,13 +133,9 @@ fn describe(spec: &ToolSpec) -> Tool {
         Value::Object(meta) => meta,
         _ => Map::new(),
     };
-    Tool::new(
-        spec.name,
-        spec.description,
-        Arc::new(portable(&spec.input, Side::Arguments)),
-    )
-    .with_title(spec.title)
-    .with_raw_output_schema(Arc::new(portable(&spec.output, Side::Result)))
-    .with_annotations(annotations)
-    .with_meta(MetaObject(meta))
+    Tool::new(spec.name, spec.description, Arc::new(portable(&spec.input, Side::Arguments)))
+        .with_title(spec.title)
+        .with_raw_output_schema(Arc::new(portable(&spec.output, Side::Result)))
+        .with_annotations(annotations)
+        .with_meta(MetaObject(meta))
 }

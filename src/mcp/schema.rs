@@ -24,10 +24,39 @@ pub(crate) fn portable(schema: &Value, side: Side) -> Map<String, Value> {
     root.remove("description"); // the tool's own description says it better
     root.entry("type").or_insert_with(|| json!("object"));
     root.entry("properties").or_insert_with(|| json!({}));
-    if side == Side::Arguments {
-        root.insert("additionalProperties".to_owned(), json!(false));
+    match side {
+        Side::Arguments => {
+            root.insert("additionalProperties".to_owned(), json!(false));
+        }
+        Side::Result => {
+            for member in members_of(&mut root) {
+                shorten(member, 1);
+            }
+        }
     }
     root
+}
+
+/// Lists of tools are read by models again and again, so a result is described for what it is used
+/// for: its members in words, what is within them by name and type, and nothing below that.
+fn shorten(schema: &mut Map<String, Value>, depth: usize) {
+    if depth > 2 {
+        schema.remove("properties");
+        schema.remove("required");
+    }
+    for member in members_of(schema) {
+        member.remove("description");
+        shorten(member, depth + 1);
+    }
+    if let Some(items) = schema.get_mut("items").and_then(Value::as_object_mut) {
+        items.remove("description");
+        shorten(items, depth);
+    }
+}
+
+fn members_of(schema: &mut Map<String, Value>) -> impl Iterator<Item = &mut Map<String, Value>> {
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    properties.into_iter().flat_map(|p| p.values_mut()).filter_map(Value::as_object_mut)
 }
 
 struct Walk<'a> {
@@ -82,6 +111,7 @@ impl<'a> Walk<'a> {
         trail.push(name);
         let mut node = self.node(target, trail);
         trail.pop();
+        node.schema.remove("description"); // about the Rust type; the member says what it is here
         for key in ["description", "default"] {
             if let Some(value) = members.get(key).filter(|v| !v.is_null()) {
                 node.schema.insert(key.to_owned(), value.clone());
@@ -123,12 +153,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn children(
-        &self,
-        members: &'a Map<String, Value>,
-        node: &mut Node,
-        trail: &mut Vec<&'a str>,
-    ) {
+    fn children(&self, members: &'a Map<String, Value>, node: &mut Node, trail: &mut Vec<&'a str>) {
         if let Some(properties) = members.get("properties").and_then(Value::as_object) {
             let mut optional = Vec::new();
             let mut rewritten = Map::new();
@@ -225,9 +250,11 @@ mod tests {
         Queue,
     }
 
+    /// A type.
     #[derive(JsonSchema)]
     #[allow(dead_code)]
     struct Inner {
+        /// How many.
         count: u32,
         next: Option<Box<Inner>>,
     }
@@ -274,6 +301,8 @@ mod tests {
         let (schema, text) = text(Side::Result);
         assert!(!text.contains("additionalProperties"));
         assert!(!text.contains("minimum"));
+        assert!(!text.contains("How many") && !text.contains("A type"), "{text}");
+        assert!(text.contains("Who."));
         assert_eq!(schema["type"], json!("object"));
     }
 }

@@ -25,7 +25,9 @@ impl Access {
     pub(crate) fn new(token: Secret, config: &AuthConfig, loopback: bool, owners: &Owners) -> Self {
         let open = !config.enabled && loopback;
         if !config.enabled && !loopback {
-            tracing::warn!("auth.enabled is false, but the address is not loopback: the token is asked for");
+            tracing::warn!(
+                "auth.enabled is false, but the address is not loopback: the token is asked for"
+            );
         }
         let connector = owners.digest("url", token.expose());
         Self { token, connector, query: config.allow_query_token, open }

@@ -55,7 +55,8 @@ impl Guard {
             None => uri.authority().and_then(|a| place(a.as_str())),
         };
         let host = host.ok_or(WebError::Host)?;
-        let fits = |p: &Place| p.host == host.host && p.port.is_none_or(|port| host.port == Some(port));
+        let fits =
+            |p: &Place| p.host == host.host && p.port.is_none_or(|port| host.port == Some(port));
         if headers.get_all(header::HOST).iter().count() > 1 || !self.hosts.iter().any(fits) {
             return Err(WebError::Host);
         }
@@ -145,7 +146,10 @@ mod tests {
     fn hosts_and_origins() {
         let config = ServerConfig {
             allowed_hosts: vec!["box.example".to_owned(), "other.example:8443".to_owned()],
-            allowed_origins: vec!["https://chatgpt.com".to_owned(), "http://localhost:*".to_owned()],
+            allowed_origins: vec![
+                "https://chatgpt.com".to_owned(),
+                "http://localhost:*".to_owned(),
+            ],
             ..ServerConfig::default()
         };
         let table: &[(&str, Option<&str>, Result<(), WebError>)] = &[

@@ -1,7 +1,7 @@
+use super::WebError;
 use super::access::Access;
 use super::guard::{self, Guard};
 use super::sessions::{KeptSessions, MOST, Sessions};
-use super::WebError;
 use crate::mcp::{Connection, Server};
 use crate::secret::Secret;
 use axum::body::Body;

@@ -168,7 +168,8 @@ fn mode_info_tool(facts: Facts) -> ToolSpec {
 fn mode_info(facts: &Facts, call: &Call) -> Result<Answer, ToolError> {
     let modes = facts.modes().to_vec();
     let current_mode = mode_name(call.app.config.app.tool_mode);
-    let counts: Vec<String> = modes.iter().map(|m| format!("{} {}", m.mode, m.tool_count)).collect();
+    let counts: Vec<String> =
+        modes.iter().map(|m| format!("{} {}", m.mode, m.tool_count)).collect();
     let text = format!("Tool mode {current_mode}. Tools a mode: {}.", counts.join(", "));
     let result = Modes {
         current_mode,
