@@ -11,8 +11,10 @@ async fn a_session_outlives_the_server() {
     assert_eq!(before["client_ref"], after["client_ref"]);
     assert_eq!(after["active_sessions"], 1);
     assert!(!before.to_string().contains(&session), "the raw id is in no result");
-    let store = std::fs::read(live.bed.state.store_db()).unwrap();
-    assert!(!store.windows(session.len()).any(|w| w == session.as_bytes()), "nor in the store");
+    for file in ["store.db", "store.db-wal"] {
+        let bytes = std::fs::read(live.bed.state.root().join(file)).unwrap();
+        assert!(!bytes.windows(session.len()).any(|w| w == session.as_bytes()), "nor in {file}");
+    }
     let ended = live
         .http
         .delete(live.secret_url())
