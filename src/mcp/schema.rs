@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 pub(crate) enum Side {
     /// Arguments: objects are closed, bounds and defaults stay.
     Arguments,
-    /// A result: objects are open, so that members can be added later; bounds are left out.
+    /// A result: objects are open, so that members can be added later; members in outline only.
     Result,
 }
 
@@ -29,34 +29,30 @@ pub(crate) fn portable(schema: &Value, side: Side) -> Map<String, Value> {
             root.insert("additionalProperties".to_owned(), json!(false));
         }
         Side::Result => {
-            for member in members_of(&mut root) {
-                shorten(member, 1);
+            root.remove("required");
+            let members = root.get_mut("properties").and_then(Value::as_object_mut);
+            for member in members.into_iter().flat_map(|m| m.values_mut()) {
+                *member = outline(member);
             }
         }
     }
     root
 }
 
-/// Lists of tools are read by models again and again, so a result is described for what it is used
-/// for: its members in words, what is within them by name and type, and nothing below that.
-fn shorten(schema: &mut Map<String, Value>, depth: usize) {
-    if depth > 2 {
-        schema.remove("properties");
-        schema.remove("required");
+/// What a list of tools says about a member of a result: its type, its words, the type of its items.
+/// Lists are read again and again by hosts that show result schemas to nobody; the full description
+/// stands in the docs.
+fn outline(schema: &Value) -> Value {
+    let mut short = Map::new();
+    for key in ["type", "enum", "const"] {
+        if let Some(value) = schema.get(key) {
+            short.insert(key.to_owned(), value.clone());
+        }
     }
-    for member in members_of(schema) {
-        member.remove("description");
-        shorten(member, depth + 1);
+    if let Some(kind) = schema.get("items").and_then(|items| items.get("type")) {
+        short.insert("items".to_owned(), json!({ "type": kind }));
     }
-    if let Some(items) = schema.get_mut("items").and_then(Value::as_object_mut) {
-        items.remove("description");
-        shorten(items, depth);
-    }
-}
-
-fn members_of(schema: &mut Map<String, Value>) -> impl Iterator<Item = &mut Map<String, Value>> {
-    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
-    properties.into_iter().flat_map(|p| p.values_mut()).filter_map(Value::as_object_mut)
+    Value::Object(short)
 }
 
 struct Walk<'a> {
@@ -80,11 +76,6 @@ impl<'a> Walk<'a> {
         let mut node = Node { schema: members.clone(), nullable: false };
         for key in ["$schema", "$defs", "definitions", "title", "format"] {
             node.schema.remove(key);
-        }
-        if self.side == Side::Result {
-            for key in ["minimum", "maximum", "default"] {
-                node.schema.remove(key);
-            }
         }
         if node.schema.get("default").is_some_and(Value::is_null) {
             node.schema.remove("default");
@@ -297,12 +288,16 @@ mod tests {
     }
 
     #[test]
-    fn results_are_open() {
+    fn results_are_open_and_in_outline() {
         let (schema, text) = text(Side::Result);
         assert!(!text.contains("additionalProperties"));
         assert!(!text.contains("minimum"));
-        assert!(!text.contains("How many") && !text.contains("A type"), "{text}");
-        assert!(text.contains("Who."));
+        assert_eq!(
+            schema["properties"]["names"],
+            json!({"type": "array", "items": {"type": "object"}})
+        );
+        assert_eq!(schema["properties"]["delivery"]["enum"].as_array().unwrap().len(), 2);
+        assert!(!text.contains("description"), "{text}");
         assert_eq!(schema["type"], json!("object"));
     }
 }

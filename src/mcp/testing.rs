@@ -4,8 +4,10 @@ use super::{Answer, Facts, Hints, Server, ToolError, ToolSpec, tool, tools};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, ToolMode};
+use crate::context::Context;
+use crate::git::Git;
 use crate::ownership::Owners;
-use crate::paths::StateDir;
+use crate::paths::{AllowedRoots, Env, StateDir};
 use crate::secret::Secret;
 use crate::store::Store;
 use schemars::JsonSchema;
@@ -40,8 +42,12 @@ impl Bed {
         let state = StateDir::open(&dir.path().join("state")).unwrap();
         let clock = Clock::system();
         let store = Store::open(&state.store_db(), clock.clone()).await.unwrap();
+        let config = Arc::new(config);
+        let roots = AllowedRoots::new([]).unwrap();
+        let context = Context::new(config.clone(), roots, Git::new(&Env::default())).unwrap();
         let app = Arc::new(App {
-            config: Arc::new(config),
+            config,
+            context,
             state: state.clone(),
             clock,
             store,

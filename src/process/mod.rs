@@ -2,3 +2,7 @@
 //!
 //! Owns every spawn except git's. It may end only processes whose identity it has recorded; it never
 //! inherits the environment: callers say which variables a child gets.
+
+mod run;
+
+pub use run::{Finished, Run, RunError};

@@ -7,7 +7,15 @@ mod audit;
 mod db;
 mod error;
 mod mcp_sessions;
+mod repo_locks;
+#[cfg(test)]
+mod seed;
+mod snapshots;
+mod worktrees;
 
 pub use audit::AuditRow;
 pub use db::{Store, Write};
 pub use error::StoreError;
+pub use repo_locks::RepoLockRow;
+pub use snapshots::SnapshotRow;
+pub use worktrees::{RemovingRow, WorktreeRow};

@@ -2,11 +2,16 @@
 //! follow from that.
 
 mod connector;
+mod context;
+mod context_files;
+mod context_git;
 
 use super::{Facts, ToolSpec};
 
 /// All tools of all families, in the order they are listed in. The order is frozen: hosts cache lists.
 #[must_use]
 pub fn all(facts: &Facts) -> Vec<ToolSpec> {
-    connector::tools(facts)
+    let mut all = connector::tools(facts);
+    all.extend(context::tools());
+    all
 }

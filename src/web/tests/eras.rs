@@ -1,11 +1,15 @@
 use super::support::Live;
+use crate::config::{Config, ToolMode};
+use crate::mcp::testing::Bed;
 use rmcp::ServiceExt;
 use rmcp::model::{CallToolRequestParams, ClientConfig, ProtocolVersion};
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn the_stateless_era_lists_and_calls() {
-    let live = Live::default().await;
+    let mut config = Config::default();
+    config.app.tool_mode = ToolMode::Standard;
+    let live = Live::start(Bed::new(config).await).await;
     let discovered = live.result("server/discover", json!({})).await;
     assert!(discovered["supportedVersions"].as_array().unwrap().contains(&json!("2026-07-28")));
     assert!(discovered["instructions"].as_str().unwrap().contains("codex_worker_start"));
