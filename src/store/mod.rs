@@ -5,6 +5,7 @@
 
 mod db;
 mod error;
+mod integrations;
 mod repo_locks;
 #[cfg(test)]
 mod seed;
@@ -13,6 +14,7 @@ mod worktrees;
 
 pub use db::{Store, Write};
 pub use error::StoreError;
+pub use integrations::{IntegrationInputs, IntegrationRow};
 pub use repo_locks::RepoLockRow;
 pub use snapshots::SnapshotRow;
 pub use worktrees::{RemovingRow, WorktreeRow};
