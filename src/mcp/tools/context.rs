@@ -15,7 +15,7 @@ const OPEN_ENTRIES: usize = 200;
 
 /// All tools that read a repository.
 #[must_use]
-pub fn tools() -> Vec<ToolSpec> {
+pub(super) fn tools() -> Vec<ToolSpec> {
     let mut tools = vec![open_workspace(), list_workspaces(), repo_tree()];
     tools.extend(context_files::tools());
     tools.extend(context_git::tools());
