@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::context::Context;
 use crate::ownership::Owners;
 use crate::paths::StateDir;
 use crate::store::Store;
@@ -19,4 +20,6 @@ pub struct App {
     pub store: Store,
     /// Refs of callers.
     pub owners: Owners,
+    /// What a chat may read; resolves `repo_path` for every tool.
+    pub context: Context,
 }

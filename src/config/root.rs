@@ -2,10 +2,11 @@ use super::{
     AppConfig, AuthConfig, CodexConfig, RepositoriesConfig, SecurityConfig, ServerConfig,
     WorkersConfig,
 };
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// All settings, after defaults.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where the server listens and how much it takes at once.

@@ -1,16 +1,21 @@
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// Section `server`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
     /// Address to listen on. Default `127.0.0.1`.
+    #[schemars(length(min = 1, max = 253))]
     pub host: String,
     /// Port; 0 picks a free one. Default 8000.
+    #[schemars(range(min = 0, max = 65_535))]
     pub port: u16,
     /// Turns that run at the same time over all workers; more wait in the queue. 1 to 64, default 4.
+    #[schemars(range(min = 1, max = 64))]
     pub max_concurrent_turns: u32,
     /// Largest request body in bytes. Default 16 MiB.
+    #[schemars(range(min = 65_536, max = 1_073_741_824))]
     pub max_request_bytes: usize,
     /// Further `Origin` values that browsers may send. Default none.
     pub allowed_origins: Vec<String>,

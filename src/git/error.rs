@@ -31,6 +31,14 @@ pub enum GitError {
         /// The subcommand.
         verb: String,
     },
+    /// The program took too long and was ended.
+    #[error("git {verb} was stopped after {} s", limit.as_secs_f32())]
+    TimedOut {
+        /// The subcommand.
+        verb: String,
+        /// The bound.
+        limit: std::time::Duration,
+    },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

@@ -7,6 +7,9 @@ mod diff;
 mod error;
 mod path;
 mod program;
+mod read;
+mod read_diff;
+mod read_status;
 mod repo;
 mod stage;
 #[cfg(test)]
@@ -18,5 +21,8 @@ pub use diff::{
 pub use error::GitError;
 pub use path::GitPath;
 pub use program::{Git, GitRun, Output};
+pub use read::Page;
+pub use read_diff::{DiffScope, DiffStat};
+pub use read_status::{Status, StatusEntry};
 pub use repo::{Repo, RepoKey};
 pub use stage::{Added, Stage};

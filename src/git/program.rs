@@ -181,8 +181,12 @@ impl GitRun {
         }
     }
 
+    pub(super) fn verb(&self) -> &str {
+        &self.verb
+    }
+
     #[allow(clippy::disallowed_methods)] // the one place where git is spawned
-    fn command(&self) -> tokio::process::Command {
+    pub(super) fn command(&self) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(self.git.program.as_ref());
         command.current_dir(&self.dir).env_clear().envs(self.git.env.iter().cloned());
         command.envs(self.env.iter().cloned());

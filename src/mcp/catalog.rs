@@ -4,9 +4,10 @@ use crate::config::ToolMode;
 use crate::ownership::Caller;
 use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 
 /// One call of a tool: the program, and who asks.
@@ -79,16 +80,14 @@ pub fn tool<A, O, F, R>(
 where
     A: DeserializeOwned + JsonSchema + Send + 'static,
     O: JsonSchema,
-    F: Fn(Call, A) -> R + Send + Sync + Copy + 'static,
+    F: Fn(Call, A) -> R + Send + Sync + 'static,
     R: Future<Output = Result<Answer, ToolError>> + Send + 'static,
 {
-    let handler: Handler = Box::new(move |call, arguments| {
-        Box::pin(async move {
-            let arguments = serde_json::from_value(arguments)
-                .map_err(|error| ToolError::invalid(error.to_string()))?;
-            handler(call, arguments).await
-        })
-    });
+    let handler: Handler =
+        Box::new(move |call, arguments| match serde_json::from_value(arguments) {
+            Ok(arguments) => Box::pin(handler(call, arguments)),
+            Err(error) => Box::pin(ready(Err(ToolError::invalid(error.to_string())))),
+        });
     ToolSpec {
         name,
         title,
@@ -97,8 +96,15 @@ where
         hints,
         invoking: labels.0,
         invoked: labels.1,
-        input: schemars::schema_for!(A).to_value(),
-        output: schemars::schema_for!(O).to_value(),
+        input: SchemaSettings::draft2020_12()
+            .into_generator()
+            .into_root_schema_for::<A>()
+            .to_value(),
+        output: SchemaSettings::draft2020_12()
+            .for_serialize()
+            .into_generator()
+            .into_root_schema_for::<O>()
+            .to_value(),
         handler,
     }
 }

@@ -1,3 +1,4 @@
+use crate::context::ContextError;
 use serde_json::{Map, Value, json};
 use std::fmt::Display;
 
@@ -52,5 +53,14 @@ impl ToolError {
         object.insert("message".to_owned(), json!(self.message));
         object.insert("hint".to_owned(), json!(self.hint));
         object
+    }
+}
+
+impl From<ContextError> for ToolError {
+    fn from(error: ContextError) -> Self {
+        if let ContextError::Internal(cause) = error {
+            return Self::internal(cause);
+        }
+        Self::new(error.code(), error.to_string(), error.hint())
     }
 }

@@ -1,4 +1,5 @@
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 /// Why a path is refused.
@@ -92,13 +93,15 @@ impl AllowedRoots {
     ///
     /// # Errors
     /// [`PathError::Escapes`] or [`PathError::Malformed`].
-    pub fn inside(root: &Path, relative: &str) -> Result<RepoPath, PathError> {
-        let escapes = || PathError::Escapes(relative.to_owned());
-        if relative.contains('\0') {
-            return Err(PathError::Malformed(relative.to_owned()));
+    pub fn inside(root: &Path, relative: impl AsRef<Path>) -> Result<RepoPath, PathError> {
+        let relative = relative.as_ref();
+        let text = || relative.to_string_lossy().into_owned();
+        let escapes = || PathError::Escapes(text());
+        if relative.as_os_str().as_bytes().contains(&0) {
+            return Err(PathError::Malformed(text()));
         }
         let mut clean = PathBuf::new();
-        for part in Path::new(relative).components() {
+        for part in relative.components() {
             match part {
                 Component::Normal(name) => clean.push(name),
                 Component::CurDir => {}

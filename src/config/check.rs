@@ -1,0 +1,88 @@
+use super::Config;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+/// Replaces `~` at the start of a path setting by the home directory.
+pub(super) fn expand_home(config: &mut Config, home: Option<&Path>) {
+    let Some(home) = home else { return };
+    let codex = &mut config.codex;
+    let paths = [&mut config.repositories.default, &mut codex.bin, &mut codex.user_home];
+    for path in paths.into_iter().flatten().chain(&mut config.repositories.allowed) {
+        if let Ok(rest) = path.strip_prefix("~") {
+            *path = home.join(rest);
+        }
+    }
+}
+
+/// What is wrong with values that have the right type and size: by key.
+pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    found.extend(server(config));
+    found.extend(globs(config));
+    found.extend(paths(config));
+    found
+}
+
+/// Whether an address to listen on is reachable from this machine only.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn server(config: &Config) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    if !config.auth.enabled && !is_loopback(&config.server.host) {
+        let message = format!(
+            "cannot be off while the server listens on {}: other machines could reach it without a token",
+            config.server.host
+        );
+        found.push(("auth.enabled", message));
+    }
+    for origin in &config.server.allowed_origins {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        if host.is_none_or(|h| h.is_empty() || h.contains(['/', '*', ' '])) {
+            let message = format!(
+                "{origin:?} is no origin; write scheme and host, as in https://example.com"
+            );
+            found.push(("server.allowed_origins", message));
+        }
+    }
+    for host in &config.server.allowed_hosts {
+        if host.is_empty() || host.contains(['/', '*', ' ', '@']) {
+            found.push(("server.allowed_hosts", format!("{host:?} is no host name")));
+        }
+    }
+    found
+}
+
+fn globs(config: &Config) -> Vec<(&'static str, String)> {
+    let bad = |glob: &String| {
+        let error = globset::Glob::new(glob).err()?;
+        Some(("security.blocked_globs", error.to_string()))
+    };
+    config.security.blocked_globs.iter().filter_map(bad).collect()
+}
+
+fn paths(config: &Config) -> Vec<(&'static str, String)> {
+    let relative = |key: &'static str, path: &PathBuf| {
+        (!path.is_absolute()).then(|| (key, format!("{} is not an absolute path", path.display())))
+    };
+    let wide = |key: &'static str, path: &PathBuf| {
+        let message = "the whole disk cannot be an allowed root; name the directories you mean";
+        (key.starts_with("repositories.") && path == Path::new("/"))
+            .then(|| (key, message.to_owned()))
+    };
+    let single = [
+        ("repositories.default", &config.repositories.default),
+        ("codex.bin", &config.codex.bin),
+        ("codex.user_home", &config.codex.user_home),
+    ];
+    let single = single.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?)));
+    let many = config.repositories.allowed.iter().map(|path| ("repositories.allowed", path));
+    single
+        .chain(many)
+        .flat_map(|(key, path)| relative(key, path).into_iter().chain(wide(key, path)))
+        .collect()
+}

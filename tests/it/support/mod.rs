@@ -1,0 +1,13 @@
+//! A bed for one test: state directory, repository, scripted model, server, clients, and the checks
+//! that every test ends with.
+
+mod bed;
+mod client;
+mod leftovers;
+mod repo;
+mod steps;
+
+pub use bed::{Bed, Era};
+pub use client::Client;
+pub use repo::Repo;
+pub use steps::{Step, script};
