@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::context::Context;
+use crate::integration::Integrations;
 use crate::ownership::Owners;
 use crate::paths::StateDir;
 use crate::store::Store;
@@ -22,4 +23,6 @@ pub struct App {
     pub owners: Owners,
     /// What a chat may read; resolves `repo_path` for every tool.
     pub context: Context,
+    /// Previews and applies the results of workers.
+    pub integrations: Integrations,
 }

@@ -1,4 +1,6 @@
 use crate::context::ContextError;
+use crate::integration::IntegrationError;
+use crate::lock::LockError;
 use serde_json::{Map, Value, json};
 use std::fmt::Display;
 
@@ -62,5 +64,22 @@ impl From<ContextError> for ToolError {
             return Self::internal(cause);
         }
         Self::new(error.code(), error.to_string(), error.hint())
+    }
+}
+
+impl From<IntegrationError> for ToolError {
+    fn from(error: IntegrationError) -> Self {
+        if error.code() == "integration_failed" {
+            return Self::internal(error);
+        }
+        let shown = Self::new(error.code(), error.to_string(), error.hint());
+        match error {
+            IntegrationError::Lock(LockError::Busy { holder, operation, since, age }) => shown
+                .with("holder", holder)
+                .with("operation", operation)
+                .with("since", since)
+                .with("age_seconds", age.as_secs()),
+            _ => shown,
+        }
     }
 }

@@ -5,6 +5,8 @@ mod connector;
 mod context;
 mod context_files;
 mod context_git;
+mod integrate;
+mod integrate_view;
 
 use super::{Facts, ToolSpec};
 
@@ -13,5 +15,6 @@ use super::{Facts, ToolSpec};
 pub fn all(facts: &Facts) -> Vec<ToolSpec> {
     let mut all = connector::tools(facts);
     all.extend(context::tools());
+    all.extend(integrate::tools());
     all
 }
