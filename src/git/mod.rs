@@ -14,6 +14,7 @@ mod repo;
 mod stage;
 #[cfg(test)]
 pub(crate) mod testbed;
+mod version;
 
 pub use diff::{
     Change, ChangeKind, Entry, FileAt, FileDiff, MODE_EXECUTABLE, MODE_LINK, MODE_SUBMODULE,
