@@ -51,7 +51,8 @@ pub struct DemoOutcome {
     pub ok: bool,
     /// The codex that did the work, as `0.169.0`; none when it was not found.
     pub codex_version: Option<String>,
-    /// The steps in order, up to the first that failed; `stop` and `check` follow even then.
+    /// The steps in order, up to the first that failed; once there was a server, `stop` and `check`
+    /// follow even then.
     pub steps: Vec<StepDone>,
     /// The first step that failed.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -51,8 +51,9 @@ impl Server {
         let read = tokio::time::timeout(READY, stdout.read_line(&mut line)).await;
         let words = || tail(&log);
         read.with_context(|| format!("the server was not ready in time\n{}", words()))??;
-        let ready = serde_json::from_str(&line)
-            .with_context(|| format!("the server did not come up: {line}{}", words()))?;
+        let Ok(ready) = serde_json::from_str(&line) else {
+            bail!("the server did not come up: {}\n{}", line.trim_end(), words());
+        };
         Ok(Self { child, identity, _stdout: stdout, ready })
     }
 
