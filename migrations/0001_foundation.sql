@@ -26,6 +26,11 @@ CREATE TABLE workers (
     owner_ref        TEXT NOT NULL,
     owner_label      TEXT,
     integrated_snapshot TEXT,                    -- the snapshot last applied to the base
+    current_turn     TEXT,                       -- the turn that was claimed last; before that the first
+    state            TEXT NOT NULL DEFAULT 'idle' CHECK (state IN (   -- follows from the turns
+        'queued', 'preparing', 'running', 'waiting_approval', 'waiting_limit', 'needs_login',
+        'stopping', 'idle', 'failed', 'interrupted')),
+    queued           INTEGER NOT NULL DEFAULT 0, -- turns that wait
     created_at       INTEGER NOT NULL,
     updated_at       INTEGER NOT NULL,
     archived_at      INTEGER,
@@ -33,6 +38,9 @@ CREATE TABLE workers (
 ) STRICT;
 CREATE UNIQUE INDEX workers_live_name ON workers (repo_key, name_fold) WHERE archived_at IS NULL;
 CREATE INDEX workers_rev ON workers (rev);
+CREATE INDEX workers_recent ON workers (updated_at, id);
+CREATE INDEX workers_count ON workers (repo_key, archived_at, state);
+CREATE INDEX workers_active ON workers (repo_key) WHERE state NOT IN ('idle', 'failed', 'interrupted');
 
 CREATE TABLE turns (
     id             TEXT PRIMARY KEY NOT NULL,
@@ -51,6 +59,8 @@ CREATE TABLE turns (
     error_message  TEXT,
     usage_json     TEXT,
     requeues       INTEGER NOT NULL DEFAULT 0,
+    base_before    TEXT,                         -- read_only: fingerprint of the base when it began
+    verified       TEXT CHECK (verified IN ('unchanged', 'changed', 'unknown')),
     created_at     INTEGER NOT NULL,
     available_at   INTEGER NOT NULL,
     started_at     INTEGER,
@@ -64,11 +74,13 @@ CREATE TABLE turns (
 CREATE UNIQUE INDEX turns_one_active ON turns (worker_id) WHERE state IN (
     'preparing', 'running', 'waiting_approval', 'waiting_limit', 'needs_login', 'stopping');
 CREATE INDEX turns_queue ON turns (available_at, created_at) WHERE state = 'queued';
+CREATE INDEX turns_waiting ON turns (worker_id, position) WHERE state = 'queued';
 CREATE INDEX turns_worker ON turns (worker_id, position);
 
 -- The journal. `seq` is the cursor. Inserting an event twice changes nothing.
 CREATE TABLE events (
     seq       INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    worker_id TEXT NOT NULL REFERENCES workers (id),
     turn_id   TEXT NOT NULL REFERENCES turns (id),
     item_id   TEXT NOT NULL,
     phase     TEXT NOT NULL,
@@ -77,7 +89,8 @@ CREATE TABLE events (
     at        INTEGER NOT NULL,
     UNIQUE (turn_id, item_id, phase)
 ) STRICT;
-CREATE INDEX events_turn ON events (turn_id, seq);
+CREATE INDEX events_turn ON events (turn_id, kind, seq);
+CREATE INDEX events_worker ON events (worker_id, seq);
 
 CREATE TABLE threads (
     worker_id    TEXT PRIMARY KEY NOT NULL REFERENCES workers (id),

@@ -18,11 +18,12 @@ mod man;
 mod model;
 mod settings;
 mod sidecar;
-mod start;
 mod status;
-mod stdio;
 mod stop;
 mod terminal;
 mod worker;
 
 pub use entry::{main, main_stdio};
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,6 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 
 /// Largest file that is read, in bytes: all of it is looked at for its digest and its lines.
 const MAX_FILE: u64 = 64 << 20;
@@ -32,6 +31,7 @@ pub struct FileQuery {
 
 /// A page of a text file, exactly as it is on disk.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct FilePage {
     /// Id of the workspace.
     pub workspace_id: String,
@@ -152,9 +152,4 @@ fn text_of<'a>(raw: &'a [u8], path: &str) -> Result<&'a str, ContextError> {
     }
     std::str::from_utf8(raw)
         .map_err(|error| not_text(format!("byte {} is not UTF-8", error.valid_up_to())))
-}
-
-/// Whether something is at a path of the workspace, links not followed.
-pub(super) fn exists(root: &Path, relative: &Path) -> bool {
-    root.join(relative).symlink_metadata().is_ok()
 }

@@ -35,11 +35,14 @@ impl Workspace {
 
 /// A path as it is shown: text, and the exact bytes where text cannot hold them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct ShownPath {
-    /// Path relative to the workspace, `.` for its root; bytes that are not UTF-8 are replaced.
+    /// Path relative to the workspace, `.` for its root; bytes that are not UTF-8 are replaced, and
+    /// `path_b64` beside it has the exact bytes.
     pub path: String,
     /// The exact path in base64, only where `path` is not exact.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub path_b64: Option<String>,
 }
 

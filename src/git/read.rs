@@ -85,6 +85,9 @@ impl Repo {
     /// # Errors
     /// When git cannot list the configuration.
     pub async fn own_filters(&self) -> Result<Vec<Vec<u8>>, GitError> {
+        if !self.may_have_filters() {
+            return Ok(Vec::new());
+        }
         let out = self
             .git
             .run(&self.root, "config")
@@ -109,5 +112,15 @@ impl Repo {
         names.sort();
         names.dedup();
         Ok(names)
+    }
+
+    /// Whether git has to be asked: section names cannot be written in another way than by letter.
+    fn may_have_filters(&self) -> bool {
+        let names = |config: &[u8]| {
+            let text = String::from_utf8_lossy(config).to_ascii_lowercase();
+            ["filter", "include"].iter().any(|word| text.contains(word))
+        };
+        let shared = std::fs::read(self.common_dir.join("config"));
+        self.git_dir.join("config.worktree").exists() || shared.map_or(true, |raw| names(&raw))
     }
 }

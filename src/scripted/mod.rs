@@ -19,6 +19,8 @@ mod request;
 mod sample;
 mod scenes;
 mod server;
+#[cfg(test)]
+mod server_tests;
 mod sse;
 mod steps;
 mod tools;

@@ -286,7 +286,11 @@ async fn next_bytes(
             match frames.next() {
                 None => Some(None),
                 Some(Frame::Send(bytes)) => Some(Some(Ok(bytes))),
-                Some(Frame::Break) => Some(broken()),
+                Some(Frame::Break) => {
+                    // What stands in the buffer is written only when the body has nothing ready.
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Some(broken())
+                }
                 Some(Frame::Pause(time)) => {
                     tokio::time::sleep(time).await;
                     None

@@ -6,8 +6,35 @@
 mod audit;
 mod db;
 mod error;
+mod events;
 mod mcp_sessions;
+mod meta;
+mod owners;
+mod processes;
+mod repo_locks;
+#[cfg(test)]
+mod seed;
+mod snapshots;
+mod states;
+mod threads;
+mod turn_lease;
+mod turns;
+mod worker_list;
+mod workers;
+mod worktrees;
 
 pub use audit::AuditRow;
 pub use db::{Store, Write};
 pub use error::StoreError;
+pub use events::{EventRow, NewEvent};
+pub use owners::OwnerRow;
+pub use processes::ProcessRow;
+pub use repo_locks::RepoLockRow;
+pub use snapshots::SnapshotRow;
+pub use states::{TurnState, Verified, WorkerMode, WorkerState};
+pub use threads::ThreadRow;
+pub use turn_lease::{TurnEnd, TurnLease};
+pub use turns::{NewTurn, TurnRow};
+pub use worker_list::{Scope, StateCount, WorkerFacts, WorkerFilter};
+pub use workers::{NewWorker, WorkerRow, fold_name};
+pub use worktrees::{RemovingRow, WorktreeRow};

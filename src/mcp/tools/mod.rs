@@ -1,12 +1,11 @@
 //! The tools, one file a family. Each family declares its tools once; list, call, schemas and docs
 //! follow from that.
 
+mod all;
 mod connector;
+mod context;
+mod context_files;
+mod context_git;
 
 use super::{Facts, ToolSpec};
-
-/// All tools of all families, in the order they are listed in. The order is frozen: hosts cache lists.
-#[must_use]
-pub fn all(facts: &Facts) -> Vec<ToolSpec> {
-    connector::tools(facts)
-}
+pub use all::all;

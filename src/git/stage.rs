@@ -1,0 +1,322 @@
+use super::diff::{parse_changes, unexpected};
+use super::path::nul_joined;
+use super::{Change, Entry, Git, GitError, GitPath, GitRun, MODE_SUBMODULE, Repo};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// Settings under which a tree says exactly what is on disk.
+const EXACT: &[&str] = &[
+    "core.trustctime=true",
+    "core.checkStat=default",
+    "core.splitIndex=false",
+    "core.safecrlf=false",
+    "add.ignoreErrors=false",
+    "advice.addEmbeddedRepo=false",
+    "advice.addIgnoredFile=false",
+    "advice.updateSparsePath=false",
+];
+
+/// A private index over a working tree: what is on disk becomes a tree while the checkout's own
+/// index, and (with private objects) its object directory, stay as they are.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    git: Git,
+    git_dir: PathBuf,
+    work_tree: PathBuf,
+    index: PathBuf,
+    objects: Option<PathBuf>,
+    shared_objects: PathBuf,
+}
+
+/// What [`Stage::add_all`] found.
+#[derive(Debug)]
+pub struct Added {
+    /// Differences between the reference tree and the index now; renames are not looked for.
+    pub changes: Vec<Change>,
+    /// Nested repositories that were left out: git could only record a commit, not their files.
+    pub nested: Vec<GitPath>,
+}
+
+impl Stage {
+    /// A stage over the checkout `repo`, its index at `index`. Nothing is read yet.
+    #[must_use]
+    pub fn new(repo: &Repo, index: PathBuf) -> Self {
+        Self {
+            git: repo.git.clone(),
+            git_dir: repo.git_dir.clone(),
+            work_tree: repo.root.clone(),
+            index,
+            objects: None,
+            shared_objects: repo.common_dir.join("objects"),
+        }
+    }
+
+    /// The same repository, another checkout.
+    #[must_use]
+    pub fn over(mut self, git_dir: &Path, work_tree: &Path) -> Self {
+        self.git_dir = git_dir.to_path_buf();
+        self.work_tree = work_tree.to_path_buf();
+        self
+    }
+
+    /// The same checkout's git directory and index, another place for the files.
+    #[must_use]
+    pub fn over_work_tree(mut self, work_tree: &Path) -> Self {
+        self.work_tree = work_tree.to_path_buf();
+        self
+    }
+
+    /// New objects go to `dir`; the repository's own are read beside them.
+    #[must_use]
+    pub fn private_objects(mut self, dir: &Path) -> Self {
+        self.objects = Some(dir.to_path_buf());
+        self
+    }
+
+    /// Begins a run of git with this index, working tree and object directory.
+    pub fn run(&self, verb: &str) -> GitRun {
+        let mut run = self
+            .git
+            .run(&self.work_tree, verb)
+            .env("GIT_DIR", &self.git_dir)
+            .env("GIT_WORK_TREE", &self.work_tree)
+            .env("GIT_INDEX_FILE", &self.index);
+        if let Some(objects) = &self.objects {
+            run = run
+                .env("GIT_OBJECT_DIRECTORY", objects)
+                .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(&self.shared_objects));
+        }
+        EXACT.iter().fold(run, |run, setting| run.config(setting))
+    }
+
+    /// Copies the checkout's index, its time included: git tells by that time which files may have
+    /// changed within the same clock tick. No index there means an empty one here.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub async fn copy_index(&self) -> Result<(), GitError> {
+        let from = self.git_dir.join("index");
+        let io = |source| GitError::Io { path: self.index.clone(), source };
+        match tokio::fs::metadata(&from).await.and_then(|m| m.modified()) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(io(error)),
+            Ok(time) => {
+                tokio::fs::copy(&from, &self.index).await.map_err(io)?;
+                let file = std::fs::File::options().write(true).open(&self.index).map_err(io)?;
+                file.set_modified(time).map_err(io)
+            }
+        }
+    }
+
+    /// Fills the index from a tree.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn read_tree(&self, tree: &str) -> Result<(), GitError> {
+        self.run("read-tree").args(["--reset", tree]).ok().await.map(drop)
+    }
+
+    /// Brings the index up to what is on disk (ignored files stay out) and says how it differs from
+    /// `reference`, a tree or commit. Nested repositories are left out and named.
+    ///
+    /// # Errors
+    /// When git fails, for example at a file that cannot be read.
+    pub async fn add_all(&self, reference: &str) -> Result<Added, GitError> {
+        let mut nested = Vec::new();
+        let first = self.run("add").args(["-A", "--sparse"]).output().await?;
+        if first.code != 0 {
+            // A nested repository without a commit stops git altogether.
+            nested = self.nested_untracked().await?;
+            if nested.is_empty() {
+                let (verb, code) = ("add".to_owned(), first.code);
+                return Err(GitError::Failed { verb, code, stderr: first.stderr });
+            }
+            self.add_all_but(&nested).await?;
+        }
+        let mut changes = self.cached_changes(reference).await?;
+        let is_new_link = |change: &Change| {
+            let link =
+                |entry: &Option<Entry>| entry.as_ref().is_some_and(|e| e.mode == MODE_SUBMODULE);
+            link(&change.new) && !link(&change.old)
+        };
+        let links: Vec<GitPath> =
+            changes.iter().filter(|c| is_new_link(c)).map(|c| c.path.clone()).collect();
+        if !links.is_empty() {
+            self.forget(&links).await?;
+            changes = self.cached_changes(reference).await?;
+            nested.extend(links);
+            nested.sort();
+        }
+        Ok(Added { changes, nested })
+    }
+
+    /// Brings the index up to what is on disk at exactly these paths, ignored or not.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn add_paths(&self, paths: &[&GitPath]) -> Result<(), GitError> {
+        if paths.is_empty() {
+            return Ok(());
+        }
+        // Removals first, or a file cannot take the place of a directory.
+        self.forget(paths.iter().copied()).await?;
+        self.run("update-index")
+            .args(["--add", "--remove", "--replace", "-z", "--stdin"])
+            .stdin(nul_joined(paths.iter().copied()))
+            .ok()
+            .await
+            .map(drop)
+    }
+
+    /// Writes files of the index into the working tree, filters applied, attributes as the index
+    /// has them (as long as the working tree has none of its own).
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn checkout(&self, paths: &[&GitPath]) -> Result<(), GitError> {
+        let run = self.run("checkout-index").args(["-f", "-q", "-z", "--stdin"]);
+        run.stdin(nul_joined(paths.iter().copied())).ok().await.map(drop)
+    }
+
+    /// Of these paths, the ones whose bytes on disk may differ from their blob: an attribute or a
+    /// setting asks for a conversion.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn filtered(&self, paths: &[&GitPath]) -> Result<Vec<GitPath>, GitError> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let setting = self.run("config").args(["--get", "core.autocrlf"]).output().await?.line();
+        let off = ["", "false", "no", "off", "0"];
+        if !off.contains(&setting.to_ascii_lowercase().as_str()) {
+            return Ok(paths.iter().map(|path| (*path).clone()).collect());
+        }
+        let names = ["text", "eol", "crlf", "filter", "ident", "working-tree-encoding"];
+        let run = self.run("check-attr").args(["-z", "--stdin"]).args(names);
+        let out = run.stdin(nul_joined(paths.iter().copied())).ok().await?;
+        let fields: Vec<&[u8]> = out.stdout.split(|b| *b == 0).collect();
+        let mut found: Vec<GitPath> = fields
+            .chunks_exact(3)
+            .filter(|record| record[2] != b"unspecified" && record[2] != b"unset")
+            .map(|record| GitPath::new(record[0]))
+            .collect();
+        found.dedup();
+        Ok(found)
+    }
+
+    /// Writes the index as a tree and returns its id.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn write_tree(&self) -> Result<String, GitError> {
+        // In a partial clone, blobs outside the checkout are allowed to be missing.
+        Ok(self.run("write-tree").arg("--missing-ok").ok().await?.line())
+    }
+
+    /// Makes a commit of `tree` with these parents and returns its id.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn commit_tree(
+        &self,
+        tree: &str,
+        parents: &[&str],
+        message: &str,
+    ) -> Result<String, GitError> {
+        let parents = parents.iter().flat_map(|parent| ["-p", parent]);
+        let run = self.run("commit-tree").args(parents).args(["-F", "-", tree]);
+        Ok(run.stdin(message.as_bytes().to_vec()).ok().await?.line())
+    }
+
+    /// Stores bytes as a blob as they are, no filter applied, and returns its id.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn write_blob(&self, bytes: Vec<u8>) -> Result<String, GitError> {
+        let run = self.run("hash-object").args(["-w", "--no-filters", "--stdin"]).stdin(bytes);
+        Ok(run.ok().await?.line())
+    }
+
+    /// Sets entries of the index directly.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn set_entries(&self, entries: &[(GitPath, Entry)]) -> Result<(), GitError> {
+        let mut lines = Vec::new();
+        for (path, entry) in entries {
+            lines.extend_from_slice(format!("{:06o} {}\t", entry.mode, entry.oid).as_bytes());
+            lines.extend_from_slice(path.as_bytes());
+            lines.push(0);
+        }
+        let run = self.run("update-index").args(["-z", "--index-info"]).stdin(lines);
+        run.ok().await.map(drop)
+    }
+
+    /// How the index differs from a tree; renames are not looked for.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn cached_changes(&self, reference: &str) -> Result<Vec<Change>, GitError> {
+        let args = ["--cached", "--raw", "-z", "--no-renames", "--no-abbrev"];
+        let run = self.run("diff-index").args(args).args(["--end-of-options", reference, "--"]);
+        parse_changes(&run.ok().await?.stdout).ok_or_else(|| unexpected("diff-index"))
+    }
+
+    /// The ignored files; a directory that is ignored whole is listed as one, with `/` at its end.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn ignored(&self) -> Result<Vec<GitPath>, GitError> {
+        let args = ["-z", "--others", "--ignored", "--exclude-standard", "--directory"];
+        let out = self.run("ls-files").args(args).arg("--no-empty-directory").ok().await?;
+        Ok(split_paths(&out.stdout))
+    }
+
+    async fn nested_untracked(&self) -> Result<Vec<GitPath>, GitError> {
+        let args = ["-z", "--others", "--exclude-standard"];
+        let out = self.run("ls-files").args(args).ok().await?;
+        // Files are listed one by one; only a repository is listed as a directory.
+        let directories = split_paths(&out.stdout)
+            .into_iter()
+            .filter_map(|path| path.as_bytes().strip_suffix(b"/").map(GitPath::new));
+        Ok(directories.collect())
+    }
+
+    async fn add_all_but(&self, left_out: &[GitPath]) -> Result<(), GitError> {
+        let excludes = left_out.iter().map(|path| {
+            let mut spec = b":(exclude,literal)".to_vec();
+            spec.extend_from_slice(path.as_bytes());
+            OsString::from_vec(spec)
+        });
+        let run = self.run("add").env("GIT_LITERAL_PATHSPECS", "0").args(["-A", "--sparse"]);
+        run.args(["--", "."]).args(excludes).ok().await.map(drop)
+    }
+
+    async fn forget<'a>(
+        &self,
+        paths: impl IntoIterator<Item = &'a GitPath>,
+    ) -> Result<(), GitError> {
+        let run = self.run("update-index").args(["--force-remove", "-z", "--stdin"]);
+        run.stdin(nul_joined(paths)).ok().await.map(drop)
+    }
+}
+
+pub(super) fn split_paths(bytes: &[u8]) -> Vec<GitPath> {
+    bytes.split(|b| *b == 0).filter(|p| !p.is_empty()).map(GitPath::new).collect()
+}
+
+/// A path as git reads it in a colon-separated list: quoted, so that a colon in it is no separator.
+fn quoted(path: &Path) -> OsString {
+    let mut text = vec![b'"'];
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'"' | b'\\' => text.extend([b'\\', *byte]),
+            b'\n' => text.extend(b"\\n"),
+            other => text.push(*other),
+        }
+    }
+    text.push(b'"');
+    OsStr::from_bytes(&text).to_os_string()
+}

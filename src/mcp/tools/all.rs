@@ -1,0 +1,10 @@
+use super::{connector, context};
+use crate::mcp::{Facts, ToolSpec};
+
+/// All tools of all families, in the order they are listed in. The order is frozen: hosts cache lists.
+#[must_use]
+pub fn all(facts: &Facts) -> Vec<ToolSpec> {
+    let mut all = connector::tools(facts);
+    all.extend(context::tools());
+    all
+}

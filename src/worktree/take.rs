@@ -1,0 +1,104 @@
+use super::raw::keep_exact_bytes;
+use super::worktrees::Worktrees;
+use super::{Snapshot, SnapshotNotes, WorktreeError, admin};
+use crate::git::{GitPath, Repo, Stage};
+use crate::ids::{SnapshotId, TurnId, WorkerId};
+use crate::store::WorktreeRow;
+use std::path::Path;
+
+/// A worktree's content as objects that no ref keeps yet.
+struct Taken {
+    stage: Stage,
+    tree: String,
+    head: String,
+    notes: SnapshotNotes,
+}
+
+impl Worktrees {
+    /// Makes the worktree's content a snapshot: files, links, modes and deletions; not what is
+    /// ignored, not empty directories, not nested repositories (both are in the notes).
+    pub(super) async fn take(
+        &self,
+        repo: &Repo,
+        worker: &WorkerId,
+        turn: Option<&TurnId>,
+        row: &WorktreeRow,
+    ) -> Result<Snapshot, WorktreeError> {
+        let scratch = self.scratch(repo)?;
+        let taken = collect(repo, row, scratch.path()).await?;
+        self.keep(repo, worker, turn, taken).await
+    }
+
+    /// Like [`Worktrees::take`], but gives `latest` back when nothing has changed since.
+    pub(super) async fn take_if_changed(
+        &self,
+        repo: &Repo,
+        worker: &WorkerId,
+        row: &WorktreeRow,
+        latest: Snapshot,
+    ) -> Result<Snapshot, WorktreeError> {
+        let scratch = self.scratch(repo)?;
+        let taken = collect(repo, row, scratch.path()).await?;
+        let before = SnapshotNotes::read(repo, &latest).await?;
+        let same_bytes = taken.notes.raw_commit.is_none() && before.raw_commit.is_none();
+        if taken.tree == latest.tree && taken.head == latest.head && same_bytes {
+            return Ok(latest);
+        }
+        self.keep(repo, worker, None, taken).await
+    }
+
+    async fn keep(
+        &self,
+        repo: &Repo,
+        worker: &WorkerId,
+        turn: Option<&TurnId>,
+        taken: Taken,
+    ) -> Result<Snapshot, WorktreeError> {
+        let Taken { stage, tree, head, notes } = taken;
+        let id = SnapshotId::mint(&self.clock);
+        let mut parents = vec![head.as_str()];
+        parents.extend(notes.raw_commit.as_deref());
+        let commit = stage.commit_tree(&tree, &parents, &notes.message(id.as_str())).await?;
+        let ref_name = format!("refs/patchbay/{worker}/{id}");
+        let update = repo.git.run(&repo.root, "update-ref");
+        update.args([ref_name.as_str(), commit.as_str()]).ok().await?;
+        let snapshot = Snapshot {
+            id,
+            worker: worker.clone(),
+            turn: turn.cloned(),
+            commit,
+            tree,
+            head,
+            ref_name,
+            created_at: self.clock.now_ms(),
+        };
+        self.store.insert_snapshot(&snapshot.to_row()).await?;
+        Ok(snapshot)
+    }
+}
+
+async fn collect(repo: &Repo, row: &WorktreeRow, scratch: &Path) -> Result<Taken, WorktreeError> {
+    let path = GitPath::new(row.path.clone());
+    let tree_dir = path.as_path();
+    let gone = || WorktreeError::Gone(tree_dir.to_path_buf());
+    if !tree_dir.is_dir() {
+        return Err(gone());
+    }
+    let git_dir = admin::find(repo, tree_dir)?.ok_or_else(gone)?;
+    let stage = Stage::new(repo, scratch.join("index")).over(&git_dir, tree_dir);
+    stage.copy_index().await?;
+    let head = async {
+        let run = stage.run("rev-parse").args(["--verify", "--quiet", "HEAD^{commit}"]);
+        Ok::<_, WorktreeError>(run.ok().await?.line())
+    };
+    let (head, added) =
+        tokio::try_join!(head, async { Ok(stage.add_all(&row.base_commit).await?) })?;
+    let (tree, ignored, raw_commit) = tokio::try_join!(
+        async { Ok(stage.write_tree().await?) },
+        async { Ok(stage.ignored().await?) },
+        keep_exact_bytes(repo, &stage, tree_dir, scratch, &added.changes),
+    )?;
+    let notes =
+        SnapshotNotes { nested: added.nested, ignored_count: ignored.len(), ignored, raw_commit };
+    Ok(Taken { stage, tree, head, notes })
+}
