@@ -2,7 +2,10 @@ use super::args::{Cli, Command};
 use super::error::CliError;
 use super::global::Global;
 use super::terminal::Terminal;
-use super::{completions, demo, doctor, install_codex, man, model, sidecar, status, stop, worker};
+use super::{
+    completions, demo, doctor, install_codex, man, model, sidecar, start, status, stdio, stop,
+    worker,
+};
 use crate::paths::Env;
 use clap::Parser;
 use std::ffi::OsString;
@@ -46,9 +49,8 @@ fn run(args: Vec<OsString>) -> ExitCode {
 
 fn dispatch(command: Command, global: &Global) -> Result<ExitCode, CliError> {
     match command {
-        Command::Start(_) | Command::Stdio(_) => {
-            Err(CliError::failed("not_wired", "the engine is not wired yet", ""))
-        }
+        Command::Start(args) => wait_for(start::run(&args, global)),
+        Command::Stdio(args) => wait_for(stdio::run(&args, global)),
         Command::Stop(args) => wait_for(stop::run(&args, global)),
         Command::Status(args) => wait_for(status::run(&args, global)),
         Command::Worker(command) => wait_for(worker::run(&command, global)),

@@ -11,6 +11,7 @@ mod mcp_sessions;
 mod meta;
 mod owners;
 mod processes;
+mod integrations;
 mod repo_locks;
 #[cfg(test)]
 mod seed;
@@ -29,6 +30,7 @@ pub use error::StoreError;
 pub use events::{EventRow, NewEvent};
 pub use owners::OwnerRow;
 pub use processes::ProcessRow;
+pub use integrations::{IntegrationInputs, IntegrationRow};
 pub use repo_locks::RepoLockRow;
 pub use snapshots::SnapshotRow;
 pub use states::{TurnState, Verified, WorkerMode, WorkerState};

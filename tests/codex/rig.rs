@@ -171,11 +171,11 @@ pub async fn until(
 }
 
 pub fn report(events: &[TurnEvent]) -> String {
-    let texts = events.iter().filter_map(|event| match event {
+    let mut texts = events.iter().filter_map(|event| match event {
         TurnEvent::Item { kind, payload, .. } if kind == "agentMessage" => payload["text"].as_str(),
         _ => None,
     });
-    texts.last().unwrap_or_default().to_owned()
+    texts.next_back().unwrap_or_default().to_owned()
 }
 
 /// Runs one turn on a new thread to its end.

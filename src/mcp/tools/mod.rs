@@ -1,11 +1,17 @@
 //! The tools, one file a family. Each family declares its tools once; list, call, schemas and docs
 //! follow from that.
 
-mod all;
 mod connector;
 mod context;
 mod context_files;
 mod context_git;
 
 use super::{Facts, ToolSpec};
-pub use all::all;
+
+/// All tools of all families, in the order they are listed in. The order is frozen: hosts cache lists.
+#[must_use]
+pub fn all(facts: &Facts) -> Vec<ToolSpec> {
+    let mut all = connector::tools(facts);
+    all.extend(context::tools());
+    all
+}
