@@ -9,6 +9,7 @@ mod args;
 mod completions;
 mod demo;
 mod doctor;
+mod engine;
 mod engine_client;
 mod entry;
 mod error;

@@ -1,17 +1,14 @@
 //! For tests: a server on a state directory of its own, and tools that misbehave on purpose.
 
 use super::{Answer, Facts, Hints, Server, ToolError, ToolSpec, tool, tools};
-use crate::app::App;
+use crate::app::{App, AppOptions};
 use crate::clock::Clock;
 use crate::config::{Config, ToolMode};
-use crate::context::Context;
-use crate::git::Git;
-use crate::ownership::Owners;
 use crate::paths::{AllowedRoots, Env, StateDir};
 use crate::secret::Secret;
-use crate::store::Store;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
@@ -41,18 +38,15 @@ impl Bed {
         let dir = tempfile::tempdir_in(base).unwrap();
         let state = StateDir::open(&dir.path().join("state")).unwrap();
         let clock = Clock::system();
-        let store = Store::open(&state.store_db(), clock.clone()).await.unwrap();
-        let config = Arc::new(config);
-        let roots = AllowedRoots::new([]).unwrap();
-        let context = Context::new(config.clone(), roots, Git::new(&Env::default())).unwrap();
-        let app = Arc::new(App {
-            config,
-            context,
+        let app = App::open(AppOptions {
             state: state.clone(),
+            env: Env::default(),
+            config: Arc::new(config),
+            roots: AllowedRoots::new([]).unwrap(),
             clock,
-            store,
-            owners: Owners::new([7; 32]),
+            program: PathBuf::from("patchbay"),
         });
+        let app = app.await.unwrap();
         let token = Secret::generate().unwrap();
         Self { state, app, token, probe: Probe::default(), _dir: dir }
     }
