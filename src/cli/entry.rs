@@ -59,7 +59,7 @@ fn dispatch(command: Command, global: &Global) -> Result<ExitCode, CliError> {
         Command::InstallCodex(args) => wait_for(install_codex::run(&args, global)),
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Man => Ok(man::run()),
-        Command::Sidecar(args) => wait_for(sidecar::run(&args, global)),
+        Command::Sidecar(args) => wait_for(sidecar::run(args, global)),
         Command::Model(args) => wait_for(model::run(&args, global)),
     }
 }

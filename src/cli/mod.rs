@@ -27,3 +27,6 @@ mod terminal;
 mod worker;
 
 pub use entry::{main, main_stdio};
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,7 @@ use super::global::Global;
 use crate::codex::sidecar;
 use std::process::ExitCode;
 
-/// `patchbay sidecar` (hidden): the process that keeps codex alive between lives of the server. The
-/// environment that it was given is the one that codex gets.
-pub(super) async fn run(args: &SidecarArgs, global: &Global) -> Result<ExitCode, CliError> {
-    Ok(sidecar::main(args.rest.clone(), global.env.clone()).await)
+/// `patchbay sidecar` (hidden): the process that keeps codex alive between lives of the engine.
+pub(super) async fn run(args: SidecarArgs, global: &Global) -> Result<ExitCode, CliError> {
+    Ok(sidecar::main(args.rest, global.env.clone()).await)
 }
