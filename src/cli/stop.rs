@@ -22,16 +22,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) async fn run(args: &StopArgs, global: &Global) -> Result<ExitCode, CliError> {
     let state = global.state()?;
     let stopped = stop_engine(&state, args.keep_turns).await?;
-    if !args.keep_turns {
-        // The engine has ended codex already; this is for one whose engine was killed.
-        codex::end_sidecar(&state).await.map_err(anyhow::Error::from)?;
-    }
+    // The engine has ended codex already; this is for one whose engine was killed.
+    let ended = !args.keep_turns && codex::end_sidecar(&state).await;
     let text = match (stopped, args.keep_turns) {
         (true, true) => "patchbay has stopped; running turns go on",
         (true, false) => "patchbay has stopped",
+        (false, _) if ended => "no patchbay was running; the codex it had left has ended",
         (false, _) => "no patchbay was running",
     };
-    global.terminal().answer(&json!({"ok": true, "stopped": stopped}), text);
+    let answer = json!({"ok": true, "stopped": stopped, "codex_ended": stopped || ended});
+    global.terminal().answer(&answer, text);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,44 +2,48 @@ use super::ContextError;
 
 /// Which part of a file is wanted.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Slice {
+pub struct Slice {
     /// First line, from 1.
-    pub(super) start_line: u64,
+    pub start_line: u64,
     /// Byte of the file to start at instead, from 0.
-    pub(super) start_byte: Option<u64>,
+    pub start_byte: Option<u64>,
     /// Last line, included; none for the end.
-    pub(super) end_line: Option<u64>,
+    pub end_line: Option<u64>,
     /// Most bytes.
-    pub(super) max_bytes: usize,
+    pub max_bytes: usize,
 }
 
 /// A part of a text, byte for byte.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Page<'a> {
-    pub(super) text: &'a str,
+pub struct Page<'a> {
+    /// The part.
+    pub text: &'a str,
     /// Line of the first byte; 1 for an empty file.
-    pub(super) start_line: u64,
+    pub start_line: u64,
     /// Line of the last byte; 0 for an empty file.
-    pub(super) end_line: u64,
+    pub end_line: u64,
     /// Lines of the whole text; a newline at the end begins no further line.
-    pub(super) total_lines: u64,
+    pub total_lines: u64,
     /// Where the wanted part goes on, when it was cut.
-    pub(super) next: Option<Next>,
+    pub next: Option<Next>,
 }
 
 /// Where to go on.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Next {
+pub struct Next {
     /// Byte of the file.
-    pub(super) byte: u64,
+    pub byte: u64,
     /// The line, when it begins there.
-    pub(super) line: Option<u64>,
+    pub line: Option<u64>,
 }
 
 /// Cuts the wanted part out of a text. Lines end with `\n` and keep their ends, so that pages put
 /// together are the file. A page ends at the end of a line, or within the line when that is longer
 /// than a page.
-pub(super) fn cut<'a>(path: &str, text: &'a str, want: Slice) -> Result<Page<'a>, ContextError> {
+///
+/// # Errors
+/// When the wanted part begins behind the end or ends before its beginning.
+pub fn cut<'a>(path: &str, text: &'a str, want: Slice) -> Result<Page<'a>, ContextError> {
     let starts = line_starts(text);
     let total_lines = starts.len() as u64;
     let (from, start_line) = begin(path, text, &starts, want)?;

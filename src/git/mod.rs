@@ -15,6 +15,7 @@ mod repo;
 mod stage;
 #[cfg(test)]
 pub(crate) mod testbed;
+mod version;
 
 pub use add::Added;
 pub use diff::{

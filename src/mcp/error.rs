@@ -1,6 +1,7 @@
 use crate::context::ContextError;
 use crate::integration::IntegrationError;
 use crate::lock::LockError;
+use crate::worker::WorkerError;
 use serde_json::{Map, Value, json};
 use std::fmt::Display;
 
@@ -79,6 +80,33 @@ impl From<IntegrationError> for ToolError {
                 .with("operation", operation)
                 .with("since", since)
                 .with("age_seconds", age.as_secs()),
+            _ => shown,
+        }
+    }
+}
+
+impl From<WorkerError> for ToolError {
+    fn from(error: WorkerError) -> Self {
+        if matches!(error.code(), "internal_error" | "git_failed") {
+            return Self::internal(error);
+        }
+        let shown = Self::new(error.code(), error.to_string(), error.hint());
+        match error {
+            WorkerError::Ambiguous { candidates, .. } => {
+                let list: Vec<Value> = candidates
+                    .iter()
+                    .map(|row| json!({"worker_id": row.id, "workspace_name": row.repo_name}))
+                    .collect();
+                shown.with("candidates", list)
+            }
+            WorkerError::NameTaken(row) => shown.with("worker_id", row.id),
+            WorkerError::ConfirmStop { elapsed_s, grace_s, .. } => shown
+                .with("confirm_with", "force")
+                .with("elapsed_seconds", elapsed_s)
+                .with("grace_seconds", grace_s),
+            WorkerError::ConfirmDiscard { paths, .. } => shown
+                .with("confirm_with", "discard_unintegrated_changes")
+                .with("unintegrated_changed_files", paths),
             _ => shown,
         }
     }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 /// A state directory, a repository with one worktree, a scripted model.
 pub struct Rig {
-    pub dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
     pub state: StateDir,
     pub base: PathBuf,
     pub tree: PathBuf,
@@ -64,7 +64,7 @@ impl Rig {
         ];
         let env = env.map(|(k, v)| (k.to_owned(), v)).to_vec();
         let store = Store::open(&state.store_db(), Clock::system()).await.unwrap();
-        Self { dir, state, base, tree, tmp, model, store, config, env }
+        Self { _dir: dir, state, base, tree, tmp, model, store, config, env }
     }
 
     pub fn server(&self) -> AppServer {
@@ -96,6 +96,7 @@ impl Rig {
     pub fn left(&self) -> Vec<Process> {
         let mut left = marked("CODEX_HOME", &self.state.codex_home());
         left.extend(marked("TMPDIR", &self.state.worktrees()));
+        left.extend(marked("PATH", &self.state.codex_home()));
         left
     }
 
@@ -171,11 +172,11 @@ pub async fn until(
 }
 
 pub fn report(events: &[TurnEvent]) -> String {
-    let texts = events.iter().filter_map(|event| match event {
+    let mut texts = events.iter().filter_map(|event| match event {
         TurnEvent::Item { kind, payload, .. } if kind == "agentMessage" => payload["text"].as_str(),
         _ => None,
     });
-    texts.last().unwrap_or_default().to_owned()
+    texts.next_back().unwrap_or_default().to_owned()
 }
 
 /// Runs one turn on a new thread to its end.

@@ -1,6 +1,7 @@
 //! `codex_worker_integrate`: a worker's accepted result into the base checkout.
 
 use super::integrate_view::{ChangeView, listed, preview_text, preview_view, why};
+use super::worker::find;
 use crate::config::ToolMode;
 use crate::git::Repo;
 use crate::integration::{Applied, ApplyRequest, IntegrationError, Integrations, Preview};
@@ -82,24 +83,11 @@ fn integrate_tool() -> ToolSpec {
     )
 }
 
-/// The worker that is meant, and the checkout it was started for.
+/// The worker that is meant, and the checkout it was started for: that is the base, whichever
+/// repository the call named.
 async fn target(call: &Call, args: &IntegrateArgs) -> Result<(Repo, WorkerRow), ToolError> {
-    let app = &call.app;
-    let name = args.worker.trim();
-    let worker = if let Ok(id) = name.parse() {
-        app.store.worker(&id).await.map_err(ToolError::internal)?
-    } else {
-        let repo = app.context.repo(args.repo_path.as_deref()).await?;
-        let found = app.store.workers_named(name, Some(repo.key.as_str())).await;
-        found.map_err(ToolError::internal)?.into_iter().next()
-    };
-    let worker = worker.ok_or_else(|| {
-        let message = format!("there is no worker called {:?} here", args.worker);
-        ToolError::new("worker_unknown", message, "Call codex_worker_list with scope all.")
-    })?;
-    // The base is the checkout that the worker was started for, also when its id was named.
-    let root = worker.repo_root.to_string_lossy();
-    Ok((app.context.repo(Some(&root)).await?, worker))
+    let worker = find(call, &args.worker, args.repo_path.as_deref()).await?;
+    Ok((call.app.workers.repo_of(&worker).await?, worker))
 }
 
 /// Applies, or says why not with a fresh preview.

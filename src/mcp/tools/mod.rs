@@ -7,6 +7,12 @@ mod context_files;
 mod context_git;
 mod integrate;
 mod integrate_view;
+mod worker;
+mod worker_args;
+mod worker_files;
+mod worker_inspect;
+mod worker_team;
+mod worker_views;
 
 use super::{Facts, ToolSpec};
 
@@ -15,6 +21,7 @@ use super::{Facts, ToolSpec};
 pub fn all(facts: &Facts) -> Vec<ToolSpec> {
     let mut all = connector::tools(facts);
     all.extend(context::tools());
+    all.extend(worker::tools());
     all.extend(integrate::tools());
     all
 }

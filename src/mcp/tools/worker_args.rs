@@ -1,9 +1,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Most bytes of a brief or message.
-pub(super) const BRIEF_MAX: usize = 200_000;
-
 /// Where a worker works.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -15,12 +12,11 @@ pub(super) enum Mode {
     ReadOnly,
 }
 
-/// What a message to a busy worker does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+/// Where a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Delivery {
-    /// Goes into the running turn; queues where that is impossible.
-    #[default]
+    /// Goes into the running turn, or is refused.
     Steer,
     /// Becomes a turn of its own after those that wait.
     Queue,
@@ -90,6 +86,9 @@ pub(super) struct StartArgs {
     pub(super) model: Option<String>,
     /// Reasoning effort of the model.
     pub(super) reasoning_effort: Option<String>,
+    /// When the name is taken, add the date and time to it.
+    #[serde(default)]
+    pub(super) auto_suffix: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -100,10 +99,10 @@ pub(super) struct MessageArgs {
     /// What to say. At most 200,000 bytes.
     #[schemars(length(min = 1))]
     pub(super) message: String,
-    /// Repository that the name belongs to; default: the first allowed one.
+    /// Repository of the name.
     pub(super) repo_path: Option<String>,
-    #[serde(default)]
-    pub(super) delivery: Delivery,
+    /// Default: into the running turn where that is possible, else the queue.
+    pub(super) delivery: Option<Delivery>,
     /// Model from now on; default: as before.
     pub(super) model: Option<String>,
     /// Reasoning effort from now on; default: as before.
@@ -112,7 +111,7 @@ pub(super) struct MessageArgs {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ListArgs {
+pub(super) struct TeamArgs {
     /// Only workers of this repository; default: all allowed ones.
     pub(super) repo_path: Option<String>,
     #[serde(default)]
@@ -125,22 +124,15 @@ pub(super) struct ListArgs {
     pub(super) owned_only: bool,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StatusArgs {
-    /// Only workers of this repository; default: all allowed ones.
-    pub(super) repo_path: Option<String>,
-    #[serde(default)]
-    pub(super) scope: Scope,
-    /// Only workers with a turn that runs or waits.
-    #[serde(default)]
-    pub(super) active_only: bool,
-    /// Only workers that this chat started.
-    #[serde(default)]
-    pub(super) owned_only: bool,
-    /// A cursor from an earlier answer: only workers that changed since.
-    #[schemars(range(min = 0))]
-    pub(super) since: Option<i64>,
+/// What ends a wait before its time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Until {
+    /// A change of state, a message, an error, a result.
+    #[default]
+    Change,
+    /// No turn runs or waits any more.
+    Idle,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -148,19 +140,17 @@ pub(super) struct StatusArgs {
 pub(super) struct WaitArgs {
     /// Only workers of this repository; default: all allowed ones.
     pub(super) repo_path: Option<String>,
+    /// Name or id of the one that is waited for; default: all.
+    pub(super) worker: Option<String>,
     #[serde(default)]
     pub(super) scope: Scope,
-    /// Only workers that this chat started.
     #[serde(default)]
-    pub(super) owned_only: bool,
+    pub(super) until: Until,
     /// A cursor from an earlier answer: returns at once when something changed since.
     #[schemars(range(min = 0))]
     pub(super) since: Option<i64>,
-    /// Names or ids; default: all in scope.
-    #[serde(default)]
-    pub(super) workers: Vec<String>,
-    /// Longest wait in seconds; returns the moment a worker's state changes. 45 at most.
-    #[schemars(range(min = 0, max = 120))]
+    /// Longest wait in seconds, 45 at most.
+    #[schemars(range(min = 0, max = 45))]
     #[serde(default = "thirty")]
     pub(super) wait_seconds: u64,
 }
@@ -170,7 +160,7 @@ pub(super) struct WaitArgs {
 pub(super) struct InspectArgs {
     /// Name or id.
     pub(super) worker: String,
-    /// Repository that the name belongs to; default: the first allowed one.
+    /// Repository of the name.
     pub(super) repo_path: Option<String>,
     #[serde(default)]
     pub(super) view: View,
@@ -178,16 +168,20 @@ pub(super) struct InspectArgs {
     pub(super) file_path: Option<String>,
     /// View file: first line, from 1.
     #[schemars(range(min = 1))]
-    pub(super) start_line: Option<usize>,
+    pub(super) start_line: Option<u64>,
     /// View file: last line.
     #[schemars(range(min = 1))]
-    pub(super) end_line: Option<usize>,
+    pub(super) end_line: Option<u64>,
     /// View file or diff: most bytes of text; default and bound are the operator's.
     #[schemars(range(min = 1))]
     pub(super) max_bytes: Option<usize>,
     /// View log: the cursor of an earlier page.
     #[schemars(range(min = 0))]
     pub(super) after: Option<i64>,
+    /// View integration_preview: globs of files with uncommitted edits that may be merged with.
+    #[serde(default)]
+    #[schemars(length(max = 50))]
+    pub(super) accepted_dirty_base: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -195,7 +189,7 @@ pub(super) struct InspectArgs {
 pub(super) struct StopArgs {
     /// Name or id.
     pub(super) worker: String,
-    /// Repository that the name belongs to; default: the first allowed one.
+    /// Repository of the name.
     pub(super) repo_path: Option<String>,
     /// Stop a turn that is young and looks healthy.
     #[serde(default)]

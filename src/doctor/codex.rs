@@ -1,0 +1,82 @@
+use super::Finding;
+use crate::backend::BackendError;
+use crate::codex::{self, BASELINE, CodexProgram, Login, locate, sandbox_check};
+use crate::config::Config;
+use crate::paths::{Env, StateDir};
+use std::path::Path;
+
+/// The codex program, its sandbox, and the login: three findings.
+pub(super) async fn examine(env: &Env, state: &StateDir, config: &Config) -> Vec<Finding> {
+    let found = locate(&config.codex, state, env).await;
+    let sandbox = match &found {
+        Ok(codex) => sandbox(codex, env, state).await,
+        Err(_) => Finding::fail("sandbox", "not tried: there is no codex", "Mend codex first."),
+    };
+    vec![program(found), sandbox, login(env, config)]
+}
+
+fn program(found: Result<CodexProgram, BackendError>) -> Finding {
+    match found {
+        Ok(codex) => {
+            let detail = format!(
+                "codex {} ({}), whole: {}",
+                codex.version,
+                codex.source,
+                codex.binary.display()
+            );
+            if codex.version == BASELINE {
+                return Finding::pass("codex", detail);
+            }
+            let fix = format!("`patchbay install-codex` fetches {BASELINE}, which is tested.");
+            Finding::warn("codex", format!("{detail}; newer than the tested {BASELINE}"), fix)
+        }
+        Err(BackendError::Unavailable { message, hint, .. }) => {
+            Finding::fail("codex", message, hint)
+        }
+        Err(error) => Finding::fail("codex", error.to_string(), "Run `patchbay install-codex`."),
+    }
+}
+
+/// Whether codex's sandbox works: without one no turn is run.
+async fn sandbox(codex: &CodexProgram, env: &Env, state: &StateDir) -> Finding {
+    const ID: &str = "sandbox";
+    match sandbox_check(codex, env, state).await {
+        Ok(()) => Finding::pass(ID, "codex's sandbox works on this machine"),
+        Err(error) => Finding::fail(
+            ID,
+            error.to_string(),
+            "Allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, or \
+             kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu); in a container allow them \
+             there.",
+        ),
+    }
+}
+
+/// Where the login is. No secret is read: a file that is there counts.
+fn login(env: &Env, config: &Config) -> Finding {
+    const ID: &str = "login";
+    let missing = match codex::login(env, &config.codex) {
+        Login::Scripted => return Finding::pass(ID, "none is needed: the model is scripted"),
+        Login::File(file) => {
+            return Finding::pass(ID, format!("{} is used, by a link", file.display()));
+        }
+        Login::None(missing) => missing,
+    };
+    if missing.parent().is_some_and(in_keyring) {
+        return Finding::fail(
+            ID,
+            "codex keeps its login in the system's keyring, where patchbay's codex cannot see it",
+            "Set cli_auth_credentials_store = \"file\" in your codex config.toml and run `codex login`.",
+        );
+    }
+    let detail = format!("there is no login: {} does not exist", missing.display());
+    Finding::fail(ID, detail, "Run `codex login` (a ChatGPT account or an API key).")
+}
+
+/// Whether the codex home says that its login is not in a file.
+fn in_keyring(home: &Path) -> bool {
+    let text = std::fs::read_to_string(home.join("config.toml")).unwrap_or_default();
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let store = table.get("cli_auth_credentials_store").and_then(toml::Value::as_str);
+    matches!(store, Some("keyring" | "auto"))
+}

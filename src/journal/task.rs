@@ -1,0 +1,115 @@
+use super::LiveDelta;
+use super::live::Live;
+use crate::ids::TurnId;
+use crate::store::{NewEvent, Store, StoreError};
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+/// A batch is stored when its oldest event has waited this long …
+const OLDEST: Duration = Duration::from_millis(100);
+/// … or when it has this many.
+const MOST: usize = 256;
+/// A batch that could not be stored is tried again after this, doubled up to five seconds.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// What the writing task is asked to do.
+pub(super) enum Work {
+    Event(NewEvent),
+    Usage(TurnId, String),
+    Delta(LiveDelta),
+    Flush(oneshot::Sender<Result<(), String>>),
+    Close,
+}
+
+pub(super) struct Task {
+    store: Store,
+    queue: mpsc::Receiver<Work>,
+    live: Live,
+    batch: Vec<NewEvent>,
+    usage: HashMap<TurnId, String>,
+    due: Option<Instant>,
+    retry: Duration,
+}
+
+impl Task {
+    pub(super) fn new(store: Store, queue: mpsc::Receiver<Work>, live: Live) -> Self {
+        let (batch, usage) = (Vec::new(), HashMap::new());
+        Self { store, queue, live, batch, usage, due: None, retry: RETRY }
+    }
+
+    /// Runs until the journal is closed or nobody holds it any more.
+    pub(super) async fn run(mut self) {
+        loop {
+            // A batch that the store refused waits for its next try; the queue pushes back meanwhile.
+            let full = self.batch.len() >= MOST;
+            tokio::select! {
+                () = tick(self.due) => self.store_batch().await,
+                work = self.queue.recv(), if !full => match work {
+                    Some(Work::Close) | None => break,
+                    Some(work) => self.take(work).await,
+                },
+            }
+        }
+        self.store_batch().await;
+    }
+
+    async fn take(&mut self, work: Work) {
+        match work {
+            Work::Event(event) => self.batch.push(event),
+            Work::Usage(turn, usage) => {
+                self.usage.insert(turn, usage);
+            }
+            Work::Delta(delta) => self.live.add(delta),
+            Work::Flush(done) => {
+                let stored = self.try_store().await.map_err(|error| error.to_string());
+                let _ = done.send(stored);
+                return;
+            }
+            Work::Close => return,
+        }
+        if self.batch.len() >= MOST {
+            self.store_batch().await;
+        } else if self.due.is_none() && self.has_work() {
+            self.due = Some(Instant::now() + OLDEST);
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        !(self.batch.is_empty() && self.usage.is_empty() && self.live.is_empty())
+    }
+
+    async fn store_batch(&mut self) {
+        if let Err(error) = self.try_store().await {
+            tracing::error!(%error, events = self.batch.len(), "the journal could not be written");
+            self.due = Some(Instant::now() + self.retry);
+            self.retry = (self.retry * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    async fn try_store(&mut self) -> Result<(), StoreError> {
+        self.live.send();
+        self.due = None;
+        if self.batch.is_empty() && self.usage.is_empty() {
+            return Ok(());
+        }
+        let usage: Vec<(TurnId, String)> =
+            self.usage.iter().map(|(turn, json)| (turn.clone(), json.clone())).collect();
+        if let Err(error) = self.store.append_events(&self.batch, &usage).await {
+            self.due = Some(Instant::now() + self.retry);
+            return Err(error);
+        }
+        self.batch.clear();
+        self.usage.clear();
+        self.retry = RETRY;
+        Ok(())
+    }
+}
+
+async fn tick(due: Option<Instant>) {
+    match due {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,126 @@
+use super::live::Live;
+use super::task::{Task, Work};
+use super::{LiveDelta, payload};
+use crate::ids::{TurnId, WorkerId};
+use crate::paths::StateDir;
+use crate::store::{EventRow, NewEvent, Store, StoreError};
+use std::sync::Arc;
+use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// Events that wait for the writing task; a sender waits when there are more.
+const QUEUE: usize = 4096;
+
+/// Why the journal could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The journal is closed.
+    #[error("the journal is closed")]
+    Closed,
+    /// The last batch could not be stored; it is kept and tried again.
+    #[error("the journal cannot be written: {0}")]
+    NotStored(String),
+    /// The store failed while reading.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The journal of all turns. Cheap to clone.
+#[derive(Clone)]
+pub struct Journal {
+    store: Store,
+    state: StateDir,
+    work: mpsc::Sender<Work>,
+    live: broadcast::Sender<LiveDelta>,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Journal {
+    /// Starts the writing task. Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn start(store: Store, state: StateDir) -> Self {
+        let (work, queue) = mpsc::channel(QUEUE);
+        let (live, out) = Live::new();
+        let task = tokio::spawn(Task::new(store.clone(), queue, live).run());
+        Self { store, state, work, live: out, task: Arc::new(Mutex::new(Some(task))) }
+    }
+
+    /// Hands an event to the writing task, which stores it within 100 ms. Waits only when 4,096
+    /// events are waiting already.
+    ///
+    /// # Errors
+    /// [`JournalError::Closed`], or [`JournalError::NotStored`] for a payload that fits no file.
+    pub async fn append(&self, mut event: NewEvent) -> Result<(), JournalError> {
+        event.payload = payload::keep(&self.state, event.payload)
+            .map_err(|error| JournalError::NotStored(error.to_string()))?;
+        self.send(Work::Event(event)).await
+    }
+
+    /// Notes the token usage of a turn (JSON); the last one wins.
+    ///
+    /// # Errors
+    /// [`JournalError::Closed`].
+    pub async fn usage(&self, turn: TurnId, usage: String) -> Result<(), JournalError> {
+        self.send(Work::Usage(turn, usage)).await
+    }
+
+    /// Passes a piece of output on to subscribers. It is not stored.
+    ///
+    /// # Errors
+    /// [`JournalError::Closed`].
+    pub async fn delta(&self, delta: LiveDelta) -> Result<(), JournalError> {
+        if self.live.receiver_count() == 0 {
+            return Ok(());
+        }
+        self.send(Work::Delta(delta)).await
+    }
+
+    /// Waits until everything that was appended before is stored.
+    ///
+    /// # Errors
+    /// [`JournalError::NotStored`] when the store refuses; the events are kept and tried again.
+    pub async fn flush(&self) -> Result<(), JournalError> {
+        let (done, stored) = oneshot::channel();
+        self.send(Work::Flush(done)).await?;
+        stored.await.map_err(|_| JournalError::Closed)?.map_err(JournalError::NotStored)
+    }
+
+    /// Live pieces of output of all workers, at most ten a second an item. A slow reader loses some.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<LiveDelta> {
+        self.live.subscribe()
+    }
+
+    /// Stored events of a worker after the cursor `seq`, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn after(
+        &self,
+        worker: &WorkerId,
+        seq: i64,
+        limit: u32,
+    ) -> Result<Vec<EventRow>, JournalError> {
+        Ok(self.store.events_after(worker, seq, limit).await?)
+    }
+
+    /// The payload of an event, whole, wherever it is.
+    ///
+    /// # Errors
+    /// [`JournalError::NotStored`] when its file is gone or is not what was written.
+    pub fn payload(&self, event: &EventRow) -> Result<String, JournalError> {
+        payload::whole(&self.state, &event.payload).map_err(JournalError::NotStored)
+    }
+
+    /// Stores what waits and ends the writing task.
+    pub async fn close(&self) {
+        let _ = self.send(Work::Close).await;
+        if let Some(task) = self.task.lock().await.take() {
+            let _ = task.await;
+        }
+    }
+
+    async fn send(&self, work: Work) -> Result<(), JournalError> {
+        self.work.send(work).await.map_err(|_| JournalError::Closed)
+    }
+}
