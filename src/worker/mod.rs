@@ -23,7 +23,6 @@ mod start;
 mod stop;
 mod wait;
 
-
 pub use changes::{ChangeBase, WorkerChanges};
 pub use error::WorkerError;
 pub use look::{IntegrationState, Look, Messaging};
