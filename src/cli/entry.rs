@@ -81,6 +81,8 @@ fn wait_for(
 /// What the program thinks goes to standard error; `PATCHBAY_LOG` says how much (`warn` by default).
 fn log_to_stderr(env: &Env) {
     let wanted = env.text("PATCHBAY_LOG").unwrap_or("warn");
+    // rmcp names sessions at its level `info`; a session's id is private.
+    let wanted = format!("{wanted},rmcp=warn");
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("warn"));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

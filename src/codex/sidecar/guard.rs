@@ -1,11 +1,16 @@
 use crate::codex::control;
-use crate::codex::control::Facts;
 use crate::codex::socket::remove_stale;
 use crate::paths::StateDir;
 use crate::process::{Identity, Process, descendants, end_all, marked, session_members};
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::Signal;
+use std::collections::HashMap;
 use std::fs::File;
 use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long an orphan may take to end by itself.
+const ORPHAN_AGE: Duration = Duration::from_secs(5);
 
 /// The right to be the sidecar of a state directory. Held until the process ends.
 #[derive(Debug)]
@@ -30,7 +35,12 @@ impl Sole {
 /// of codex or a worker's temporary directory in its environment. Sandbox helpers have sessions of their own.
 pub(super) async fn sweep(state: &StateDir) -> usize {
     let mut found = strays(state);
-    if let Some(facts) = read(state) {
+    if let Some(facts) = control::facts(state) {
+        // Codex goes first and at once: given time, it would tell the model that the command, which is
+        // ended as well, had failed, and the turn would complete on that.
+        if matches!(facts.codex.signal(Signal::KILL), Ok(true)) {
+            facts.codex.ended_within(Duration::from_secs(2)).await;
+        }
         // The session is ours to end only while its leader's pid was not given to somebody else.
         let leader = facts.sidecar;
         let reused = Identity::of(leader.pid).is_some_and(|now| now != leader);
@@ -41,6 +51,42 @@ pub(super) async fn sweep(state: &StateDir) -> usize {
     let ended = end(found).await;
     forget(state);
     ended
+}
+
+/// Ends what a dead sidecar left; does nothing while one lives. Returns how many processes were ended.
+pub async fn sweep_dead(state: &StateDir) -> usize {
+    match Sole::take(state) {
+        Ok(Some(_sole)) => sweep(state).await,
+        Ok(None) => 0,
+        Err(error) => {
+            tracing::warn!(%error, "leftovers of codex cannot be looked for");
+            0
+        }
+    }
+}
+
+/// Helpers of codex's sandbox that lost their parent. Some hang for good (seen on 0.169.0: bwrap waits for
+/// a child that never came); as nothing else comes to us, an orphan of some age is ended.
+#[derive(Debug, Default)]
+pub(super) struct Orphans(HashMap<i32, (Identity, Instant)>);
+
+impl Orphans {
+    /// Looks at the children of this process; `codex` is the one that belongs here.
+    pub(super) fn look(&mut self, codex: i32, now: Instant) {
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        let orphans: Vec<Identity> = descendants(own)
+            .into_iter()
+            .filter(|p| p.parent == own && p.pid != codex)
+            .map(Identity::from)
+            .collect();
+        self.0.retain(|_, (known, _)| orphans.contains(known));
+        for orphan in orphans {
+            let (_, since) = *self.0.entry(orphan.pid).or_insert((orphan, now));
+            if now.duration_since(since) >= ORPHAN_AGE {
+                let _ = orphan.signal(Signal::KILL);
+            }
+        }
+    }
 }
 
 /// Ends everything below this process and everything that it can be told to have started.
@@ -61,6 +107,8 @@ pub(super) async fn end_rest(state: &StateDir) -> usize {
 fn strays(state: &StateDir) -> Vec<Process> {
     let mut found = marked("CODEX_HOME", &state.codex_home());
     found.extend(marked("TMPDIR", &state.worktrees()));
+    // Helpers have nothing but a PATH, which begins with a directory in codex's home.
+    found.extend(marked("PATH", &state.codex_home()));
     found
 }
 
@@ -71,11 +119,6 @@ async fn end(found: Vec<Process>) -> usize {
     targets.sort_by_key(|t| t.pid);
     targets.dedup();
     end_all(&targets, Duration::from_secs(1)).await
-}
-
-/// The record of the last sidecar.
-pub(super) fn read(state: &StateDir) -> Option<Facts> {
-    serde_json::from_slice(&std::fs::read(control::record(state)).ok()?).ok()
 }
 
 /// Removes the record and the sockets.
