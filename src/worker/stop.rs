@@ -127,8 +127,7 @@ impl Workers {
     ) -> Result<bool, WorkerError> {
         let Some(active) = self.room.active.of(&worker.id) else { return Ok(false) };
         let row = self.store().turn(&active.turn).await?.ok_or(StoreError::Missing)?;
-        let lease =
-            TurnLease { turn: row.id, worker: worker.id.clone(), epoch: row.lease_epoch };
+        let lease = TurnLease { turn: row.id, worker: worker.id.clone(), epoch: row.lease_epoch };
         match self.store().set_turn_state(&lease, TurnState::Stopping).await {
             Ok(_) | Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),

@@ -107,7 +107,9 @@ async fn start(call: &Call, args: StartArgs) -> Result<Answer, ToolError> {
     let started = call.app.workers.start(request).await?;
     let dirty = started.base_dirty.unwrap_or(0);
     let note = if dirty > 0 {
-        format!("Accepted. It starts from HEAD and does not see {dirty} uncommitted path(s) of the base.")
+        format!(
+            "Accepted. It starts from HEAD and does not see {dirty} uncommitted path(s) of the base."
+        )
     } else {
         "Accepted. Wait for it with codex_worker_wait.".to_owned()
     };

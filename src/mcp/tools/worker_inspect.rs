@@ -56,7 +56,9 @@ async fn inspect(call: &Call, args: &InspectArgs) -> Result<Answer, ToolError> {
     let scrub = Scrub::new(call.app.state.root(), &look);
     let mut more = match args.view {
         View::Report => report(&look, &scrub),
-        View::Status => json!({"busy_with": look.busy_with.as_deref().map(|text| scrub.text(text))}),
+        View::Status => {
+            json!({"busy_with": look.busy_with.as_deref().map(|text| scrub.text(text))})
+        }
         View::Changes => changes_view(call, &row).await?,
         View::Diff => diff_view(call, &row, args).await?,
         View::File => file_view(call, &row, args).await?,

@@ -140,8 +140,7 @@ async fn team(
         Scope::Recent => changed(4),
         Scope::All => None,
     };
-    let looks =
-        call.app.workers.list(&WorkerFilter { scope, ..all.clone() }, TEAM_MAX).await?;
+    let looks = call.app.workers.list(&WorkerFilter { scope, ..all.clone() }, TEAM_MAX).await?;
     let counts = call.app.workers.count(&all).await?;
     let total: i64 = counts.iter().map(|count| count.count).sum();
     let hidden = (total - i64::try_from(looks.len()).unwrap_or(0)).max(0);

@@ -167,7 +167,9 @@ impl Scrub {
 
     /// The text without them.
     pub(super) fn text(&self, text: &str) -> String {
-        self.pairs.iter().fold(text.to_owned(), |text, (private, shown)| text.replace(private, shown))
+        self.pairs
+            .iter()
+            .fold(text.to_owned(), |text, (private, shown)| text.replace(private, shown))
     }
 
     /// All texts of a value.
