@@ -1,5 +1,5 @@
 use crate::paths::{StateDir, StateError};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// Larger payloads go to a file; the row keeps the digest.
@@ -20,4 +20,26 @@ pub(super) fn keep(state: &StateDir, payload: String) -> Result<String, StateErr
         state.write_private(&path, payload.as_bytes())?;
     }
     Ok(json!({ "file": digest, "sha256": digest, "bytes": payload.len() }).to_string())
+}
+
+/// The payload that a row stands for.
+pub(super) fn whole(state: &StateDir, kept: &str) -> Result<String, String> {
+    if kept.len() > 512 || !kept.contains("\"sha256\"") {
+        return Ok(kept.to_owned());
+    }
+    let row: Value = serde_json::from_str(kept).map_err(|error| error.to_string())?;
+    let (Some(file), Some(digest)) = (row["file"].as_str(), row["sha256"].as_str()) else {
+        return Ok(kept.to_owned());
+    };
+    // The name is a digest that we wrote; anything else is an item of the agent's that looks alike.
+    if file != digest || !file.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(kept.to_owned());
+    }
+    let path = state.root().join("artifacts/payloads").join(file);
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    if hex::encode(Sha256::digest(text.as_bytes())) == digest {
+        Ok(text)
+    } else {
+        Err("a payload file was changed".to_owned())
+    }
 }

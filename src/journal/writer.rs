@@ -104,6 +104,14 @@ impl Journal {
         Ok(self.store.events_after(worker, seq, limit).await?)
     }
 
+    /// The payload of an event, whole, wherever it is.
+    ///
+    /// # Errors
+    /// [`JournalError::NotStored`] when its file is gone or is not what was written.
+    pub fn payload(&self, event: &EventRow) -> Result<String, JournalError> {
+        payload::whole(&self.state, &event.payload).map_err(JournalError::NotStored)
+    }
+
     /// Stores what waits and ends the writing task.
     pub async fn close(&self) {
         let _ = self.send(Work::Close).await;

@@ -243,7 +243,8 @@ impl Store {
         Ok(rev)
     }
 
-    /// Queues an active turn again, once: it gets a new client id.
+    /// Queues an active turn again, once: it gets a new client id. The agent's id of the first try
+    /// stays until there is a new one, so that the second can say that there was one.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the lease is old, the turn is being stopped, or it was queued
@@ -253,7 +254,7 @@ impl Store {
         let mut tx = self.write().await?;
         let rev = self.next_rev(&mut tx).await?;
         let done = sqlx::query!(
-            "UPDATE turns SET state = 'queued', requeues = requeues + 1, codex_turn_id = NULL,
+            "UPDATE turns SET state = 'queued', requeues = requeues + 1,
                  lease_holder = NULL, rev = ?1, client_id = id || '.' || (requeues + 1)
              WHERE id = ?2 AND lease_epoch = ?3 AND requeues = 0
                AND state IN ('preparing', 'running', 'waiting_approval', 'waiting_limit',

@@ -1,0 +1,86 @@
+use crate::backend::ThreadRef;
+use crate::ids::{TurnId, WorkerId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// A turn that this engine carries.
+pub(super) struct Active {
+    pub(super) turn: TurnId,
+    pub(super) worker: WorkerId,
+    /// Somebody asked for its end.
+    pub(super) stop: CancellationToken,
+    /// Why, in the asker's words.
+    pub(super) reason: Mutex<Option<String>>,
+    /// The agent's names for it, once it runs.
+    pub(super) running: watch::Sender<Option<Running>>,
+    /// It is over and stored.
+    pub(super) done: CancellationToken,
+}
+
+/// What is needed to steer or interrupt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Running {
+    pub(super) thread: ThreadRef,
+    pub(super) agent_turn: String,
+}
+
+impl Active {
+    pub(super) fn new(turn: TurnId, worker: WorkerId) -> Arc<Self> {
+        Arc::new(Self {
+            turn,
+            worker,
+            stop: CancellationToken::new(),
+            reason: Mutex::default(),
+            running: watch::Sender::new(None),
+            done: CancellationToken::new(),
+        })
+    }
+
+    /// Asks for the end; the first reason counts.
+    pub(super) fn ask_stop(&self, reason: Option<&str>) {
+        let mut kept = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.is_none() {
+            *kept = reason.map(str::to_owned);
+        }
+        drop(kept);
+        self.stop.cancel();
+    }
+
+    pub(super) fn stop_reason(&self) -> Option<String> {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The turns that this engine carries, by worker: one each.
+#[derive(Default)]
+pub(super) struct ActiveTurns {
+    by_worker: Mutex<HashMap<WorkerId, Arc<Active>>>,
+}
+
+impl ActiveTurns {
+    pub(super) fn add(&self, active: &Arc<Active>) {
+        let mut map = self.by_worker.lock().unwrap_or_else(PoisonError::into_inner);
+        map.insert(active.worker.clone(), Arc::clone(active));
+    }
+
+    /// Forgets a turn and tells whoever waits for its end.
+    pub(super) fn remove(&self, active: &Arc<Active>) {
+        let mut map = self.by_worker.lock().unwrap_or_else(PoisonError::into_inner);
+        if map.get(&active.worker).is_some_and(|now| now.turn == active.turn) {
+            map.remove(&active.worker);
+        }
+        drop(map);
+        active.done.cancel();
+    }
+
+    pub(super) fn of(&self, worker: &WorkerId) -> Option<Arc<Active>> {
+        self.by_worker.lock().unwrap_or_else(PoisonError::into_inner).get(worker).cloned()
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Active>> {
+        let map = self.by_worker.lock().unwrap_or_else(PoisonError::into_inner);
+        map.values().cloned().collect()
+    }
+}

@@ -1,0 +1,212 @@
+use super::Workers;
+use super::active::Active;
+use super::carry::Outcome;
+use super::prepare::Prepared;
+use crate::backend::Ending;
+use crate::store::{
+    EventRow, NewTurn, StoreError, TurnEnd, TurnLease, TurnRow, TurnState, Verified, WorkerMode,
+};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Tries to store the end of a turn when the store refuses; the pause doubles from 100 ms.
+const TRIES: u32 = 6;
+
+type Why = Option<(String, String)>;
+
+impl Workers {
+    /// Stores what a turn left, in this order: its events, its snapshot, its end with the report.
+    pub(super) async fn settle(
+        &self,
+        turn: &TurnRow,
+        lease: &TurnLease,
+        active: &Arc<Active>,
+        prepared: Option<&Prepared>,
+        outcome: Outcome,
+    ) {
+        self.flush(turn).await;
+        if self.queued_again(lease, active, &outcome).await {
+            return;
+        }
+        let begun = !matches!(outcome, Outcome::NotBegun | Outcome::NeverTaken);
+        let verdict = self.verdict(active, outcome);
+        let (state, error) = match prepared.filter(|_| begun) {
+            Some(prepared) => self.snapshot(prepared, turn).await.err().unwrap_or(verdict),
+            None => verdict,
+        };
+        let end = TurnEnd {
+            state,
+            report: self.last_message(turn).await,
+            error,
+            verified: self.verify(prepared, turn).await,
+        };
+        self.queue_undelivered(turn, active).await;
+        self.finish(lease, &end).await;
+    }
+
+    async fn flush(&self, turn: &TurnRow) {
+        if let Err(error) = self.room.deps.journal.flush().await {
+            tracing::error!(%error, turn = %turn.id, "the journal could not be flushed");
+        }
+    }
+
+    /// Queues the turn again, once, when the agent never had it or died under it.
+    async fn queued_again(&self, lease: &TurnLease, active: &Active, outcome: &Outcome) -> bool {
+        let untouched = matches!(outcome, Outcome::NeverTaken | Outcome::NotBegun);
+        let again = match active.stop.is_cancelled() {
+            true => untouched && self.room.closing.is_cancelled(),
+            false => untouched || matches!(outcome, Outcome::Ended(Ending::Interrupted)),
+        };
+        if !again {
+            return false;
+        }
+        match self.store().requeue_turn(lease).await {
+            Ok(_) => true,
+            Err(StoreError::Conflict) => false,
+            Err(error) => {
+                tracing::error!(%error, turn = %lease.turn, "a turn was not queued again");
+                false
+            }
+        }
+    }
+
+    /// The terminal state, and why.
+    fn verdict(&self, active: &Active, outcome: Outcome) -> (TurnState, Why) {
+        let why = |code: &str, text: String| Some((code.to_owned(), text));
+        let stopped = active.stop.is_cancelled();
+        match outcome {
+            Outcome::Ended(Ending::Completed) => (TurnState::Completed, None),
+            Outcome::Failed(code, text) => (TurnState::Failed, why(code, text)),
+            Outcome::Ended(Ending::Failed(failure)) if !stopped => {
+                (TurnState::Failed, why(&failure.code, failure.message))
+            }
+            _ if stopped && self.room.closing.is_cancelled() => (
+                TurnState::Interrupted,
+                why("engine_stopped", "patchbay was stopped while the turn ran".to_owned()),
+            ),
+            _ if stopped => (
+                TurnState::Cancelled,
+                why("stopped", active.stop_reason().unwrap_or_else(|| "stopped".to_owned())),
+            ),
+            Outcome::Unknown(code, text) => (TurnState::Interrupted, why(code, text)),
+            Outcome::NotBegun | Outcome::NeverTaken | Outcome::Ended(_) => (
+                TurnState::Interrupted,
+                why("interrupted", "codex ended while the turn ran, twice".to_owned()),
+            ),
+        }
+    }
+
+    /// Records the worktree; without a record the turn has failed, whatever the agent says.
+    async fn snapshot(&self, prepared: &Prepared, turn: &TurnRow) -> Result<(), (TurnState, Why)> {
+        if prepared.worker.mode != WorkerMode::IsolatedWrite {
+            return Ok(());
+        }
+        let worktrees = &self.room.deps.worktrees;
+        let taken = worktrees.snapshot(&prepared.repo, &turn.worker, Some(&turn.id)).await;
+        taken.map(|_| ()).map_err(|error| {
+            tracing::error!(%error, turn = %turn.id, "no snapshot after a turn");
+            let text = format!("the turn ended, but its files could not be recorded: {error}");
+            (TurnState::Failed, Some(("snapshot_failed".to_owned(), text)))
+        })
+    }
+
+    async fn verify(&self, prepared: Option<&Prepared>, turn: &TurnRow) -> Option<Verified> {
+        let prepared = prepared.filter(|p| p.worker.mode == WorkerMode::ReadOnly)?;
+        let row = self.store().turn(&turn.id).await.ok().flatten()?;
+        let before = row.base_before?;
+        match self.room.deps.worktrees.read_only_fingerprint(&prepared.repo).await {
+            Ok(after) if after == before => Some(Verified::Unchanged),
+            Ok(_) => Some(Verified::Changed),
+            Err(error) => {
+                tracing::warn!(%error, turn = %turn.id, "the base could not be looked at");
+                Some(Verified::Unknown)
+            }
+        }
+    }
+
+    /// The report: the last whole message of the agent.
+    async fn last_message(&self, turn: &TurnRow) -> Option<String> {
+        let event = self.store().last_event(&turn.id, "agentMessage", "completed").await;
+        event.ok().flatten().and_then(|event| self.text_of(&event))
+    }
+
+    pub(super) fn text_of(&self, event: &EventRow) -> Option<String> {
+        let payload = self.room.deps.journal.payload(event).ok()?;
+        let payload: Value = serde_json::from_str(&payload).ok()?;
+        payload.get("text").and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// Messages that were steered into the turn but that the agent never saw become turns.
+    async fn queue_undelivered(&self, turn: &TurnRow, active: &Active) {
+        if active.stop.is_cancelled() && !self.room.closing.is_cancelled() {
+            return;
+        }
+        match self.undelivered(turn).await {
+            Ok(waiting) => {
+                for new in waiting {
+                    if let Err(error) = self.store().enqueue_turn(&new).await {
+                        tracing::error!(%error, turn = %turn.id, "a message was not queued");
+                    }
+                }
+            }
+            Err(error) => tracing::error!(%error, turn = %turn.id, "steers were not looked at"),
+        }
+    }
+
+    async fn undelivered(&self, turn: &TurnRow) -> Result<Vec<NewTurn>, StoreError> {
+        let steers = self.store().events_of_kind(&turn.id, "steer").await?;
+        if steers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut seen: Vec<Value> = Vec::new();
+        for event in self.store().events_of_kind(&turn.id, "userMessage").await? {
+            let payload = self.room.deps.journal.payload(&event).unwrap_or_default();
+            seen.extend(serde_json::from_str::<Value>(&payload).ok());
+        }
+        let refused =
+            |id: &str| steers.iter().any(|s| s.item_id == id && s.phase == "refused");
+        let mut waiting = Vec::new();
+        for steer in steers.iter().filter(|s| s.phase == "sent" && !refused(&s.item_id)) {
+            let payload = self.room.deps.journal.payload(steer).unwrap_or_default();
+            let payload: Value = serde_json::from_str(&payload).unwrap_or_default();
+            let text = payload["text"].as_str().unwrap_or_default();
+            let delivered = seen.iter().any(|user| is_message(user, &steer.item_id, text));
+            if let (false, Ok(id)) = (delivered, steer.item_id.parse()) {
+                waiting.push(NewTurn {
+                    id,
+                    worker: turn.worker.clone(),
+                    brief: text.to_owned(),
+                    model: turn.model.clone(),
+                    effort: turn.effort.clone(),
+                });
+            }
+        }
+        Ok(waiting)
+    }
+
+    async fn finish(&self, lease: &TurnLease, end: &TurnEnd) {
+        let mut pause = Duration::from_millis(100);
+        for _ in 0..TRIES {
+            match self.store().finish_turn(lease, end).await {
+                Ok(_) => return,
+                Err(StoreError::Conflict) => {
+                    tracing::warn!(turn = %lease.turn, "somebody else ended the turn first");
+                    return;
+                }
+                Err(error) => tracing::error!(%error, turn = %lease.turn, "an end was not stored"),
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+}
+
+/// Whether the agent's record of a user message is this one: by its client id, else by its words.
+fn is_message(user: &Value, client_id: &str, text: &str) -> bool {
+    if let Some(id) = user.get("clientId").and_then(Value::as_str) {
+        return id == client_id;
+    }
+    let content = user.get("content").and_then(Value::as_array);
+    content.into_iter().flatten().any(|part| part["text"].as_str() == Some(text))
+}
