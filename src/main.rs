@@ -1,3 +1,5 @@
 //! The `patchbay` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    patchbay::cli::main()
+}

@@ -1,13 +1,36 @@
 //! The codex backend: which binary, its configuration, the sidecar, the app-server client.
 //! siblings: backend
 //!
-//! Owns codex's home and everything that is said to codex. It changes the store only through the
-//! registry of processes, and knows nothing of workers' rows, git or MCP.
+//! Owns everything that is known about `codex` and the life of the one app-server of a state directory.
+//! It changes the store only through the registry of processes, and knows nothing of workers' rows, git or
+//! MCP. It never trusts a repository, never opens a thread with anything but `sandbox: "read-only"`, and
+//! runs no turn unless codex has taken the configuration that was written here.
 
+mod check;
+mod client;
+mod conn;
+mod control;
+mod error;
+mod home;
 mod install;
+mod launch;
 mod locate;
+mod models;
+mod profile;
 mod release;
+mod replay;
+mod route;
+mod server;
+pub mod sidecar;
+mod socket;
+mod spool;
+mod threads;
+mod wire;
 
+pub use check::sandbox_check;
+pub use error::CodexError;
+pub use home::{Login, login};
 pub use install::{InstallError, install};
 pub use locate::locate;
 pub use release::{BASELINE, CodexProgram};
+pub use server::{AppServer, end_sidecar};

@@ -43,7 +43,9 @@ fn server(config: &Config) -> Vec<(&'static str, String)> {
     for origin in &config.server.allowed_origins {
         let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
         if host.is_none_or(|h| h.is_empty() || h.contains(['/', '*', ' '])) {
-            let message = format!("{origin:?} is no origin; write scheme and host, as in https://example.com");
+            let message = format!(
+                "{origin:?} is no origin; write scheme and host, as in https://example.com"
+            );
             found.push(("server.allowed_origins", message));
         }
     }
@@ -69,7 +71,8 @@ fn paths(config: &Config) -> Vec<(&'static str, String)> {
     };
     let wide = |key: &'static str, path: &PathBuf| {
         let message = "the whole disk cannot be an allowed root; name the directories you mean";
-        (key.starts_with("repositories.") && path == Path::new("/")).then(|| (key, message.to_owned()))
+        (key.starts_with("repositories.") && path == Path::new("/"))
+            .then(|| (key, message.to_owned()))
     };
     let single = [
         ("repositories.default", &config.repositories.default),

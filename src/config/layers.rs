@@ -67,8 +67,8 @@ impl Layers {
         if text.lines().all(blank) {
             return Ok(());
         }
-        let tree: Value = serde_saphyr::from_str(text)
-            .map_err(|e| malformed(e.without_snippet().to_string()))?;
+        let tree: Value =
+            serde_saphyr::from_str(text).map_err(|e| malformed(e.without_snippet().to_string()))?;
         let Value::Object(sections) = tree else {
             return Err(malformed("it holds a single value or a list".to_owned()));
         };

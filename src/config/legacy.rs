@@ -55,8 +55,14 @@ const DOORS: &[Row] = &[
     ("auth.query_token_names", "the one name is `patchbay_token`; see `auth.allow_query_token`"),
     ("auth.require_for_non_loopback", "always so; see `auth.enabled`. Remove the key"),
     ("auth.require_for_tunnel", "always so; see `auth.enabled`. Remove the key"),
-    ("auth.tunnel_mode", "tunnels come in a later version; run yours beside patchbay, name it in `server.allowed_hosts`"),
-    ("tunnel.*", "tunnels come in a later version; run yours beside patchbay, name it in `server.allowed_hosts`"),
+    (
+        "auth.tunnel_mode",
+        "tunnels come in a later version; run yours beside patchbay, name it in `server.allowed_hosts`",
+    ),
+    (
+        "tunnel.*",
+        "tunnels come in a later version; run yours beside patchbay, name it in `server.allowed_hosts`",
+    ),
     (
         "ownership.scope",
         "owners are the chat where the client names it, else the connector. Remove the key",
@@ -65,11 +71,20 @@ const DOORS: &[Row] = &[
 
 const REPOSITORIES: &[Row] = &[
     ("repositories.projects_base", "was never used. Remove the key; see `repositories.allowed`"),
-    ("repositories.aliases", "prefixes are not mapped; list the real paths in `repositories.allowed`"),
-    ("repositories.aliases.*", "prefixes are not mapped; list the real paths in `repositories.allowed`"),
+    (
+        "repositories.aliases",
+        "prefixes are not mapped; list the real paths in `repositories.allowed`",
+    ),
+    (
+        "repositories.aliases.*",
+        "prefixes are not mapped; list the real paths in `repositories.allowed`",
+    ),
     ("repositories.discovery_roots", "list the directories in `repositories.allowed`"),
     ("repositories.max_discovery_depth", "discovery has fixed bounds; see `repositories.allowed`"),
-    ("repositories.max_discovery_results", "discovery has fixed bounds; see `repositories.allowed`"),
+    (
+        "repositories.max_discovery_results",
+        "discovery has fixed bounds; see `repositories.allowed`",
+    ),
     ("locks.root", "locks are in the state directory's store; `PATCHBAY_HOME` moves it"),
 ];
 
@@ -112,7 +127,10 @@ const WORKERS: &[Row] = &[
     ),
     ("workers.heartbeat_fresh_seconds", "states are exact, not guessed by age. Remove the key"),
     ("workers.heartbeat_quiet_seconds", "states are exact, not guessed by age. Remove the key"),
-    ("workers.status_recommended_poll_seconds", "`codex_worker_wait` replaces polling. Remove the key"),
+    (
+        "workers.status_recommended_poll_seconds",
+        "`codex_worker_wait` replaces polling. Remove the key",
+    ),
     ("workers.status_minimum_poll_seconds", "`codex_worker_wait` replaces polling. Remove the key"),
     ("workers.stop_artifact_wait_seconds", "a stop waits for the report itself. Remove the key"),
     (

@@ -101,7 +101,10 @@ fn empty_files_and_blank_sections_are_defaults_and_lists_are_not() {
 #[test]
 fn home_is_expanded_in_paths() {
     let config = build("repositories: {default: ~/src/one, allowed: [~/src]}", &[]).unwrap();
-    assert_eq!(config.repositories.default.unwrap(), std::path::Path::new("/home/somebody/src/one"));
+    assert_eq!(
+        config.repositories.default.unwrap(),
+        std::path::Path::new("/home/somebody/src/one")
+    );
     assert_eq!(config.repositories.allowed, [std::path::Path::new("/home/somebody/src")]);
 }
 

@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn both_ways_open_files_and_refuse_links() {
-        let dir = tempfile::tempdir_in("target").unwrap();
+        let dir = crate::context::testbed::tmp();
         std::fs::create_dir_all(dir.path().join("a/b")).unwrap();
         std::fs::write(dir.path().join("a/b/f"), "x").unwrap();
         symlink("a", dir.path().join("la")).unwrap();

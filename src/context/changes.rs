@@ -13,12 +13,15 @@ const MAX_LISTED: usize = 200;
 
 /// The status of a checkout.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct StatusView {
     /// Id of the workspace.
     pub workspace_id: String,
     /// Where it stands, with all counts.
+    #[schemars(with = "super::Open")]
     pub git: GitSummary,
     /// The first 200 changed and untracked paths, in byte order.
+    #[schemars(with = "Vec<super::Open>")]
     pub changes: Vec<ChangedPath>,
     /// Whether there are more than are listed.
     pub truncated: bool,
@@ -28,6 +31,7 @@ pub struct StatusView {
 
 /// What differs, staged or not, without untracked files.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct DiffView {
     /// Id of the workspace.
     pub workspace_id: String,
@@ -45,6 +49,7 @@ pub struct DiffView {
     /// Whether anything differs.
     pub changed: bool,
     /// The first 200 changed files.
+    #[schemars(with = "Vec<super::Open>")]
     pub files_changed: Vec<FileChange>,
     /// How many files differ.
     pub files_total: usize,
@@ -58,6 +63,7 @@ pub struct DiffView {
 
 /// Status, counts and patch in one.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct ChangesView {
     /// Id of the workspace.
     pub workspace_id: String,
@@ -65,8 +71,10 @@ pub struct ChangesView {
     #[serde(flatten)]
     pub path: ShownPath,
     /// Where the checkout stands, with all counts.
+    #[schemars(with = "super::Open")]
     pub git: GitSummary,
     /// The first 200 changed and untracked paths below `path`.
+    #[schemars(with = "Vec<super::Open>")]
     pub status: Vec<ChangedPath>,
     /// Which side `diff`, `additions`, `deletions` and `files_changed` are of.
     pub staged: bool,
@@ -79,6 +87,7 @@ pub struct ChangesView {
     /// Whether anything below `path` is changed at all: staged, unstaged, untracked or in conflict.
     pub changed: bool,
     /// The first 200 changed files of that side.
+    #[schemars(with = "Vec<super::Open>")]
     pub files_changed: Vec<FileChange>,
     /// Whether a list or the patch was cut.
     pub truncated: bool,

@@ -31,6 +31,7 @@ pub struct FileQuery {
 
 /// A page of a text file, exactly as it is on disk.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct FilePage {
     /// Id of the workspace.
     pub workspace_id: String,

@@ -140,8 +140,8 @@ mod tests {
 
     #[test]
     fn a_link_swapped_in_after_resolution_is_refused() {
-        let dir = tempfile::tempdir_in("target").unwrap();
-        let root = dir.path().join("repo").clone();
+        let dir = crate::context::testbed::tmp();
+        let root = dir.path().join("repo");
         std::fs::create_dir_all(root.join("a")).unwrap();
         let root = root.canonicalize().unwrap();
         std::fs::write(root.join("a/file"), "mine").unwrap();

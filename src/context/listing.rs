@@ -38,6 +38,7 @@ impl Default for ListQuery {
 
 /// A workspace that exists.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct WorkspaceEntry {
     /// Id of the workspace; absent when it cannot be opened.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,6 +53,7 @@ pub struct WorkspaceEntry {
     pub source: &'static str,
     /// Where the checkout stands.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<super::Open>")]
     pub git: Option<GitSummary>,
     /// Why it cannot be opened.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,8 +62,10 @@ pub struct WorkspaceEntry {
 
 /// The workspaces that a chat may name.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct ListView {
     /// Allowed roots in the operator's order, then discovered repositories in order of their paths.
+    #[schemars(with = "Vec<super::Open>")]
     pub workspaces: Vec<WorkspaceEntry>,
     /// How many are listed.
     pub count: usize,

@@ -185,7 +185,7 @@ mod tests {
     use std::time::Duration;
 
     fn look(content: &[u8], pattern: &Pattern, most: usize) -> Found {
-        let dir = tempfile::tempdir_in("target").unwrap();
+        let dir = crate::context::testbed::tmp();
         let path = dir.path().join("f");
         std::fs::write(&path, content).unwrap();
         let deadline = Deadline::after(Duration::from_secs(60));
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_search_inside_a_file_ends_with_its_time() {
-        let dir = tempfile::tempdir_in("target").unwrap();
+        let dir = crate::context::testbed::tmp();
         let path = dir.path().join("f");
         std::fs::write(&path, "x\n".repeat(1 << 20)).unwrap();
         let pattern = Pattern::new("needle", false, false).unwrap();

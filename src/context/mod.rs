@@ -19,10 +19,21 @@ mod page;
 mod patch;
 mod place;
 mod room;
+mod schema;
 mod search;
 mod summary;
+mod sweep;
 mod tree;
 mod walk;
+
+#[cfg(test)]
+pub(crate) mod testbed;
+#[cfg(test)]
+mod tests_files;
+#[cfg(test)]
+mod tests_git;
+#[cfg(test)]
+mod tests_places;
 
 use blocking::blocking;
 pub use changes::{ChangesView, DiffView, StatusView};
@@ -33,6 +44,7 @@ pub use orient::OpenView;
 pub use patch::{DiffQuery, FileChange};
 pub use place::{ShownPath, Workspace};
 pub use room::Context;
+use schema::{Open, bare};
 pub use search::{SearchMatch, SearchQuery, SearchResult};
 pub use summary::{ChangedPath, GitSummary};
 pub use tree::{TreeQuery, TreeView};

@@ -17,6 +17,7 @@ const INSTRUCTIONS_LIMIT: Duration = Duration::from_secs(3);
 
 /// A first look at a workspace.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct OpenView {
     /// Id of the workspace; stable over restarts.
     pub workspace_id: String,
@@ -25,6 +26,7 @@ pub struct OpenView {
     /// Absolute path of its top; pass it as `repo_path`.
     pub root: String,
     /// Where the checkout stands.
+    #[schemars(with = "super::Open")]
     pub git: GitSummary,
     /// The first 20 AGENTS files, those nearest to the top first.
     pub agents_files: Vec<String>,
@@ -34,6 +36,7 @@ pub struct OpenView {
     pub blocked_globs_count: usize,
     /// The tree, when it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<super::Open>")]
     pub tree: Option<TreeView>,
 }
 

@@ -29,6 +29,7 @@ impl DiffQuery {
 
 /// A file that differs.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct FileChange {
     /// The file.
     #[serde(flatten)]

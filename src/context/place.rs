@@ -35,6 +35,7 @@ impl Workspace {
 
 /// A path as it is shown: text, and the exact bytes where text cannot hold them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct ShownPath {
     /// Path relative to the workspace, `.` for its root; bytes that are not UTF-8 are replaced, and
     /// `path_b64` beside it has the exact bytes.

@@ -1,5 +1,5 @@
-use super::Workspace;
 use super::place::ShownPath;
+use super::{Context, ContextError, Workspace};
 use crate::git::{GitError, Repo, Status, StatusEntry};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,6 +10,7 @@ pub(super) const GIT_LIMIT: Duration = Duration::from_secs(20);
 
 /// Where a checkout stands.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct GitSummary {
     /// Whether the workspace is a checkout; if not, nothing else is here.
     pub is_git_repo: bool,
@@ -50,12 +51,12 @@ pub struct GitSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What to know about the numbers: a list that was cut, filters that were off.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
 /// A changed or untracked path.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct ChangedPath {
     /// The path; an untracked directory ends with `/`.
     #[serde(flatten)]
@@ -128,6 +129,17 @@ impl GitSummary {
         let counts = if counts.is_empty() { "clean".to_owned() } else { counts.join(", ") };
         let operation = self.operation.map(|o| format!(", {o} under way")).unwrap_or_default();
         format!("{place}: {counts}{operation}")
+    }
+}
+
+impl Context {
+    /// Where a checkout stands: for a start that says what its worker will not see.
+    ///
+    /// # Errors
+    /// When git fails or takes longer than 20 s.
+    pub async fn summary(&self, repo: &Repo) -> Result<GitSummary, ContextError> {
+        let (summary, _) = summary_and_status(repo, GIT_LIMIT).await?;
+        Ok(summary)
     }
 }
 

@@ -38,6 +38,7 @@ impl Default for TreeQuery {
 
 /// A drawn tree.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(transform = super::bare)]
 pub struct TreeView {
     /// Id of the workspace.
     pub workspace_id: String,

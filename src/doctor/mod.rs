@@ -1,1 +1,15 @@
 //! The doctor: checks, findings and their fixes.
+//!
+//! Looks at everything a turn needs on this machine: state directory, configuration, git, codex, its
+//! sandbox, the login, the port, the disk. It starts short helper programs, changes nothing but its
+//! own scratch directory, and reads no secret. Each finding that is not well says how to mend it.
+//! siblings: mcp
+
+mod checks;
+mod codex;
+mod examine;
+mod finding;
+mod machine;
+
+pub use examine::{Patient, examine};
+pub use finding::{Finding, Status};

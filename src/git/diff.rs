@@ -1,4 +1,4 @@
-use super::{GitError, GitPath, Repo};
+use super::{GitError, GitPath, GitRun, Repo};
 use std::collections::HashMap;
 
 /// Mode of a symbolic link in a tree.
@@ -88,14 +88,7 @@ impl Repo {
     /// # Errors
     /// When git fails, or an id names nothing.
     pub async fn changes(&self, from: &str, to: &str) -> Result<Vec<Change>, GitError> {
-        let out = self
-            .git
-            .run(&self.root, "diff-tree")
-            .args(["-r", "-z", "-M", "--raw", "--numstat", "--no-abbrev"])
-            .args(["--no-ext-diff", "--no-textconv", "--end-of-options", from, to, "--"])
-            .ok()
-            .await?;
-        parse_changes(&out.stdout).ok_or_else(|| unexpected("diff-tree"))
+        changes_between(self.git.run(&self.root, "diff-tree"), from, to, true).await
     }
 
     /// The unified diff of one path (and of its old path, if it moved) between two trees.
@@ -167,6 +160,20 @@ impl Repo {
         let run = self.git.run(&self.root, "cat-file").args(["blob", oid]);
         Ok(run.ok().await?.stdout)
     }
+}
+
+/// Ends a run of `diff-tree` that was begun elsewhere.
+pub(super) async fn changes_between(
+    run: GitRun,
+    from: &str,
+    to: &str,
+    renames: bool,
+) -> Result<Vec<Change>, GitError> {
+    let run = run
+        .args(["-r", "-z", "--raw", "--numstat", "--no-abbrev"])
+        .arg(if renames { "-M" } else { "--no-renames" })
+        .args(["--no-ext-diff", "--no-textconv", "--end-of-options", from, to, "--"]);
+    parse_changes(&run.ok().await?.stdout).ok_or_else(|| unexpected("diff-tree"))
 }
 
 pub(super) fn unexpected(verb: &str) -> GitError {

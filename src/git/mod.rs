@@ -12,6 +12,9 @@ mod read_diff;
 mod read_status;
 mod repo;
 mod stage;
+#[cfg(test)]
+pub(crate) mod testbed;
+mod version;
 
 pub use diff::{
     Change, ChangeKind, Entry, FileAt, FileDiff, MODE_EXECUTABLE, MODE_LINK, MODE_SUBMODULE,

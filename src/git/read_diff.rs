@@ -102,11 +102,12 @@ fn parse(raw: &[u8], cut: bool) -> Option<Vec<DiffStat>> {
         let read = if field.first() == Some(&b':') {
             raw_record(field, &mut fields).map(|stat| {
                 let same = stat.kind == 'M' && stat.modes.0 == stat.modes.1;
-                found.insert(stat.path.clone(), (stat, !same));
+                // A conflict has a second record, against our side; the first one counts.
+                found.entry(stat.path.clone()).or_insert((stat, !same));
             })
         } else {
             count_record(field, &mut fields).map(|(path, additions, deletions)| {
-                if let Some((stat, real)) = found.get_mut(&path) {
+                if let Some((stat, real)) = found.get_mut(&path).filter(|(s, _)| s.kind != 'U') {
                     *real = true;
                     (stat.additions, stat.deletions) = (additions, deletions);
                 }

@@ -1,4 +1,4 @@
-use super::diff::{parse_changes, unexpected};
+use super::diff::{changes_between, parse_changes, unexpected};
 use super::path::nul_joined;
 use super::{Change, Entry, Git, GitError, GitPath, GitRun, MODE_SUBMODULE, Repo};
 use std::ffi::{OsStr, OsString};
@@ -64,6 +64,13 @@ impl Stage {
     #[must_use]
     pub fn over_work_tree(mut self, work_tree: &Path) -> Self {
         self.work_tree = work_tree.to_path_buf();
+        self
+    }
+
+    /// The same, with another index.
+    #[must_use]
+    pub fn with_index(mut self, index: PathBuf) -> Self {
+        self.index = index;
         self
     }
 
@@ -151,22 +158,15 @@ impl Stage {
         Ok(Added { changes, nested })
     }
 
-    /// Brings the index up to what is on disk at exactly these paths, ignored or not.
+    /// Brings the index up to what is on disk at exactly these paths, ignored or not; a path that is
+    /// missing on disk is taken out.
     ///
     /// # Errors
     /// When git fails.
     pub async fn add_paths(&self, paths: &[&GitPath]) -> Result<(), GitError> {
-        if paths.is_empty() {
-            return Ok(());
-        }
-        // Removals first, or a file cannot take the place of a directory.
-        self.forget(paths.iter().copied()).await?;
-        self.run("update-index")
-            .args(["--add", "--remove", "--replace", "-z", "--stdin"])
-            .stdin(nul_joined(paths.iter().copied()))
-            .ok()
-            .await
-            .map(drop)
+        let args = ["--add", "--remove", "--replace", "-z", "--stdin"];
+        let run = self.run("update-index").args(args);
+        run.stdin(nul_joined(paths.iter().copied())).ok().await.map(drop)
     }
 
     /// Writes files of the index into the working tree, filters applied, attributes as the index
@@ -239,19 +239,70 @@ impl Stage {
         Ok(run.ok().await?.line())
     }
 
-    /// Sets entries of the index directly.
+    /// Sets entries of the index directly; `None` takes the path out. Removals come first, so that a
+    /// file can take the place of a directory.
     ///
     /// # Errors
     /// When git fails.
-    pub async fn set_entries(&self, entries: &[(GitPath, Entry)]) -> Result<(), GitError> {
+    pub async fn set_entries(&self, entries: &[(GitPath, Option<Entry>)]) -> Result<(), GitError> {
+        self.forget(entries.iter().filter(|(_, entry)| entry.is_none()).map(|(p, _)| p)).await?;
         let mut lines = Vec::new();
         for (path, entry) in entries {
+            let Some(entry) = entry else { continue };
             lines.extend_from_slice(format!("{:06o} {}\t", entry.mode, entry.oid).as_bytes());
             lines.extend_from_slice(path.as_bytes());
             lines.push(0);
         }
         let run = self.run("update-index").args(["-z", "--index-info"]).stdin(lines);
         run.ok().await.map(drop)
+    }
+
+    /// The paths that differ between two trees as this stage sees objects; `renames` finds moves.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn tree_changes(
+        &self,
+        from: &str,
+        to: &str,
+        renames: bool,
+    ) -> Result<Vec<Change>, GitError> {
+        changes_between(self.run("diff-tree"), from, to, renames).await
+    }
+
+    /// Stores files as blobs as they are, no filter applied; the names must be free of newlines.
+    /// Returns their ids in the same order.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn write_files(&self, files: &[PathBuf]) -> Result<Vec<String>, GitError> {
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut names = Vec::new();
+        for file in files {
+            names.extend_from_slice(file.as_os_str().as_bytes());
+            names.push(b'\n');
+        }
+        let run = self.run("hash-object").args(["-w", "--no-filters", "--stdin-paths"]);
+        let out = run.stdin(names).ok().await?.line();
+        Ok(out.lines().map(str::to_owned).collect())
+    }
+
+    /// The paths of the index that git does not compare with the disk, or cannot: with their tag of
+    /// `ls-files -v` (`S` outside a sparse checkout, `M` unmerged, lower case assumed unchanged).
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn odd_entries(&self) -> Result<Vec<(u8, GitPath)>, GitError> {
+        let out = self.run("ls-files").args(["-v", "-z"]).ok().await?;
+        let records = out.stdout.split(|b| *b == 0);
+        Ok(records
+            .filter_map(|record| match record {
+                [tag, b' ', path @ ..] if *tag != b'H' => Some((*tag, GitPath::new(path))),
+                _ => None,
+            })
+            .collect())
     }
 
     /// How the index differs from a tree; renames are not looked for.

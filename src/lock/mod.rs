@@ -12,6 +12,8 @@ mod guard;
 mod identity;
 mod locks;
 mod metadata;
+#[cfg(test)]
+mod tests;
 
 pub use engine::EngineLock;
 pub use error::LockError;

@@ -2,7 +2,8 @@
 //!
 //! One declaration a tool feeds list, call, schema and docs. Handlers translate between arguments and
 //! domain calls; they hold no logic of their own. What a call may do is decided at call time, not by
-//! what was listed. siblings: none
+//! what was listed.
+//! siblings: none
 
 mod answer;
 mod arguments;
@@ -20,6 +21,10 @@ mod schema;
 mod server;
 mod session;
 pub mod socket;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod tools;
 
 pub use answer::Answer;

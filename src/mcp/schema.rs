@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 pub(crate) enum Side {
     /// Arguments: objects are closed, bounds and defaults stay.
     Arguments,
-    /// A result: objects are open, so that members can be added later; bounds are left out.
+    /// A result: objects are open, so that members can be added later; members in outline only.
     Result,
 }
 
@@ -24,10 +24,35 @@ pub(crate) fn portable(schema: &Value, side: Side) -> Map<String, Value> {
     root.remove("description"); // the tool's own description says it better
     root.entry("type").or_insert_with(|| json!("object"));
     root.entry("properties").or_insert_with(|| json!({}));
-    if side == Side::Arguments {
-        root.insert("additionalProperties".to_owned(), json!(false));
+    match side {
+        Side::Arguments => {
+            root.insert("additionalProperties".to_owned(), json!(false));
+        }
+        Side::Result => {
+            root.remove("required");
+            let members = root.get_mut("properties").and_then(Value::as_object_mut);
+            for member in members.into_iter().flat_map(|m| m.values_mut()) {
+                *member = outline(member);
+            }
+        }
     }
     root
+}
+
+/// What a list of tools says about a member of a result: its type, its words, the type of its items.
+/// Lists are read again and again by hosts that show result schemas to nobody; the full description
+/// stands in the docs.
+fn outline(schema: &Value) -> Value {
+    let mut short = Map::new();
+    for key in ["type", "enum", "const"] {
+        if let Some(value) = schema.get(key) {
+            short.insert(key.to_owned(), value.clone());
+        }
+    }
+    if let Some(kind) = schema.get("items").and_then(|items| items.get("type")) {
+        short.insert("items".to_owned(), json!({ "type": kind }));
+    }
+    Value::Object(short)
 }
 
 struct Walk<'a> {
@@ -51,11 +76,6 @@ impl<'a> Walk<'a> {
         let mut node = Node { schema: members.clone(), nullable: false };
         for key in ["$schema", "$defs", "definitions", "title", "format"] {
             node.schema.remove(key);
-        }
-        if self.side == Side::Result {
-            for key in ["minimum", "maximum", "default"] {
-                node.schema.remove(key);
-            }
         }
         if node.schema.get("default").is_some_and(Value::is_null) {
             node.schema.remove("default");
@@ -82,6 +102,7 @@ impl<'a> Walk<'a> {
         trail.push(name);
         let mut node = self.node(target, trail);
         trail.pop();
+        node.schema.remove("description"); // about the Rust type; the member says what it is here
         for key in ["description", "default"] {
             if let Some(value) = members.get(key).filter(|v| !v.is_null()) {
                 node.schema.insert(key.to_owned(), value.clone());
@@ -220,9 +241,11 @@ mod tests {
         Queue,
     }
 
+    /// A type.
     #[derive(JsonSchema)]
     #[allow(dead_code)]
     struct Inner {
+        /// How many.
         count: u32,
         next: Option<Box<Inner>>,
     }
@@ -265,10 +288,16 @@ mod tests {
     }
 
     #[test]
-    fn results_are_open() {
+    fn results_are_open_and_in_outline() {
         let (schema, text) = text(Side::Result);
         assert!(!text.contains("additionalProperties"));
         assert!(!text.contains("minimum"));
+        assert_eq!(
+            schema["properties"]["names"],
+            json!({"type": "array", "items": {"type": "object"}})
+        );
+        assert_eq!(schema["properties"]["delivery"]["enum"].as_array().unwrap().len(), 2);
+        assert!(!text.contains("description"), "{text}");
         assert_eq!(schema["type"], json!("object"));
     }
 }

@@ -105,7 +105,7 @@ pub fn listen(state: &StateDir) -> Result<Listening, SocketError> {
     Ok(Listening { listener, path })
 }
 
-/// The bound socket; dropping it removes the file.
+/// The bound socket; dropping it removes the file, so drop it (end its `run`) before the engine lock.
 #[derive(Debug)]
 pub struct Listening {
     listener: UnixListener,

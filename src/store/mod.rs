@@ -10,7 +10,11 @@ mod events;
 mod mcp_sessions;
 mod meta;
 mod owners;
+mod processes;
+mod integrations;
 mod repo_locks;
+#[cfg(test)]
+mod seed;
 mod snapshots;
 mod states;
 mod threads;
@@ -19,14 +23,14 @@ mod turns;
 mod worker_list;
 mod workers;
 mod worktrees;
-#[cfg(test)]
-mod seed;
 
 pub use audit::AuditRow;
 pub use db::{Store, Write};
 pub use error::StoreError;
 pub use events::{EventRow, NewEvent};
 pub use owners::OwnerRow;
+pub use processes::ProcessRow;
+pub use integrations::{IntegrationInputs, IntegrationRow};
 pub use repo_locks::RepoLockRow;
 pub use snapshots::SnapshotRow;
 pub use states::{TurnState, Verified, WorkerMode, WorkerState};

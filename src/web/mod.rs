@@ -1,7 +1,8 @@
 //! HTTP: routes, guard, authentication, health.
 //!
 //! Owns what stands before MCP: hosts, origins, the token, sessions of the legacy era. The secret of a
-//! request ends here; nothing behind this room sees it, and no log does. siblings: mcp
+//! request ends here; nothing behind this room sees it, and no log does.
+//! siblings: mcp
 
 mod access;
 mod error;

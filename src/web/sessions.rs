@@ -184,3 +184,31 @@ impl SessionStore for KeptSessions {
         Ok(self.0.delete_mcp_session(&session_key(session_id)).await?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_longest_unused_session_makes_room() {
+        let presence = Presence::default();
+        let sessions = Sessions::new(presence.clone(), 2);
+        let (first, _first) = sessions.create_session().await.unwrap();
+        let (second, _second) = sessions.create_session().await.unwrap();
+        assert_eq!(presence.open_sessions(), 2);
+        // The first is older, but a call of it is being answered.
+        let answering = sessions.touch(&first);
+        sessions.touch(&second);
+        let (third, _third) = sessions.create_session().await.unwrap();
+        assert_eq!(presence.open_sessions(), 2);
+        assert!(sessions.has_session(&first).await.unwrap());
+        assert!(!sessions.has_session(&second).await.unwrap());
+        // Then the answer is out, and it is the longest unused one.
+        drop(answering);
+        let (fourth, _fourth) = sessions.create_session().await.unwrap();
+        assert!(!sessions.has_session(&first).await.unwrap());
+        for id in [&third, &fourth] {
+            assert!(sessions.has_session(id).await.unwrap());
+        }
+    }
+}

@@ -31,7 +31,7 @@ pub(super) async fn keep_exact_bytes(
         let exact = tokio::fs::read(&there).await.map_err(WorktreeError::io(&there))?;
         if tokio::fs::read(copy.join(path.as_path())).await.ok().as_ref() != Some(&exact) {
             let oid = stage.write_blob(exact).await?;
-            entries.push((path, Entry { mode: 0o100_644, oid }));
+            entries.push((path, Some(Entry { mode: 0o100_644, oid })));
         }
     }
     if entries.is_empty() {

@@ -110,7 +110,7 @@ fn config_tool() -> ToolSpec {
         "codex_get_config",
         "Codex Get Config",
         "The settings that matter to a chat: limits, defaults, what is hidden. No secrets, no paths.",
-        ToolMode::Minimal,
+        ToolMode::Standard,
         Hints::READ,
         ("Reading config", "Config ready"),
         |call, Nothing {}| async move { settings(&call) },
@@ -155,7 +155,7 @@ fn mode_info_tool(facts: Facts) -> ToolSpec {
         "codex_tool_mode_info",
         "Codex Tool Mode Info",
         "The tool modes of this server: which is active, and which tools each one shows.",
-        ToolMode::Minimal,
+        ToolMode::Standard,
         Hints::READ,
         ("Checking tool modes", "Tool modes ready"),
         move |call, Nothing {}| {

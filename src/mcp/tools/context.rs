@@ -24,9 +24,8 @@ pub(super) fn tools() -> Vec<ToolSpec> {
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct OpenArgs {
-    /// Repository: absolute path below an allowed root, or relative to the default repository.
-    /// Default: the default repository.
+pub(super) struct OpenArgs {
+    /// Repository (see codex_list_workspaces). Default: the default one.
     repo_path: Option<String>,
     /// Also draw the tree.
     include_tree: bool,
@@ -53,7 +52,7 @@ fn open_workspace() -> ToolSpec {
     )
 }
 
-async fn open(context: &Context, args: OpenArgs) -> Result<Answer, ToolError> {
+pub(super) async fn open(context: &Context, args: OpenArgs) -> Result<Answer, ToolError> {
     let workspace = context.workspace(args.repo_path.as_deref()).await?;
     let tree = args.include_tree.then(|| TreeQuery {
         max_depth: args.max_depth.unwrap_or(OPEN_DEPTH),
@@ -74,7 +73,7 @@ async fn open(context: &Context, args: OpenArgs) -> Result<Answer, ToolError> {
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct ListArgs {
+pub(super) struct ListArgs {
     /// Only workspaces with this text in name or path, whatever the case.
     query: Option<String>,
     /// Also look for repositories below allowed roots that are none themselves.
@@ -101,7 +100,7 @@ fn list_workspaces() -> ToolSpec {
     )
 }
 
-async fn list(context: &Context, args: ListArgs) -> Result<Answer, ToolError> {
+pub(super) async fn list(context: &Context, args: ListArgs) -> Result<Answer, ToolError> {
     let usual = ListQuery::default();
     let view = context
         .list(&ListQuery {
@@ -129,17 +128,16 @@ async fn list(context: &Context, args: ListArgs) -> Result<Answer, ToolError> {
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct TreeArgs {
-    /// Repository: absolute path below an allowed root, or relative to the default repository.
-    /// Default: the default repository.
+pub(super) struct TreeArgs {
+    /// Repository (see codex_list_workspaces). Default: the default one.
     repo_path: Option<String>,
-    /// Directory, relative to the repository's top.
+    /// Directory, relative to the repository.
     #[schemars(extend("default" = "."))]
     path: Option<String>,
     /// Levels that are drawn.
     #[schemars(range(min = 1, max = 8), extend("default" = 3))]
     max_depth: Option<usize>,
-    /// Most entries that are drawn; the operator's bound (500) is the default and the most.
+    /// Most entries that are drawn; at most and by default 500 (the operator's bound).
     #[schemars(range(min = 1))]
     max_entries: Option<usize>,
     /// Draw names that begin with a dot.
@@ -162,7 +160,7 @@ fn repo_tree() -> ToolSpec {
     )
 }
 
-async fn tree(context: &Context, args: TreeArgs) -> Result<Answer, ToolError> {
+pub(super) async fn tree(context: &Context, args: TreeArgs) -> Result<Answer, ToolError> {
     let workspace = context.workspace(args.repo_path.as_deref()).await?;
     let usual = TreeQuery::default();
     let query = TreeQuery {

@@ -13,16 +13,14 @@ pub(super) fn tools() -> Vec<ToolSpec> {
     vec![read_file(), search_repo()]
 }
 
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct ReadArgs {
-    /// Repository: absolute path below an allowed root, or relative to the default repository.
-    /// Default: the default repository.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReadArgs {
+    /// Repository (see codex_list_workspaces). Default: the default one.
     repo_path: Option<String>,
-    /// File, relative to the repository's top.
-    #[schemars(required)]
+    /// File, relative to the repository.
     file_path: String,
-    /// Exact path in base64 (a result's `path_b64`), for a name that is not UTF-8; wins over file_path.
+    /// A result's `path_b64`, for a name that is not UTF-8; wins over file_path.
     path_b64: Option<String>,
     /// First line, from 1.
     #[schemars(range(min = 1), extend("default" = 1))]
@@ -33,7 +31,7 @@ struct ReadArgs {
     /// Last line, included. Default: the last of the file.
     #[schemars(range(min = 1))]
     end_line: Option<u64>,
-    /// Most bytes of the page; the operator's bound (200,000) is the default and the most.
+    /// Most bytes of the page; at most and by default 200,000 (the operator's bound).
     #[schemars(range(min = 1))]
     max_bytes: Option<usize>,
 }
@@ -51,9 +49,9 @@ fn read_file() -> ToolSpec {
     )
 }
 
-async fn read(context: &Context, args: ReadArgs) -> Result<Answer, ToolError> {
+pub(super) async fn read(context: &Context, args: ReadArgs) -> Result<Answer, ToolError> {
     if args.file_path.is_empty() && args.path_b64.is_none() {
-        return Err(ToolError::invalid("missing argument 'file_path'"));
+        return Err(ToolError::invalid("file_path is empty"));
     }
     let workspace = context.workspace(args.repo_path.as_deref()).await?;
     let query = FileQuery {
@@ -86,30 +84,33 @@ fn page_text(page: &FilePage) -> String {
     format!("{head}\n{shown}")
 }
 
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct SearchArgs {
-    /// Repository: absolute path below an allowed root, or relative to the default repository.
-    /// Default: the default repository.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SearchArgs {
+    /// Repository (see codex_list_workspaces). Default: the default one.
     repo_path: Option<String>,
     /// Text to look for, within one line; a literal unless regex is set.
-    #[schemars(required, length(min = 1))]
+    #[schemars(length(min = 1))]
     query: String,
-    /// File or directory, relative to the repository's top.
+    /// File or directory, relative to the repository.
     #[schemars(extend("default" = "."))]
     path: Option<String>,
     /// Only files that this glob names: by name (`*.rs`), or by path when it has a `/`
     /// (`src/**/*.rs`); `!` in front turns it round.
     glob: Option<String>,
     /// Take the query as a regular expression (Rust syntax).
+    #[serde(default)]
     regex: bool,
     /// Upper and lower case are the same.
+    #[serde(default)]
     ignore_case: bool,
     /// Search names that begin with a dot.
+    #[serde(default)]
     include_hidden: bool,
     /// Search what .gitignore and .ignore name.
+    #[serde(default)]
     include_ignored: bool,
-    /// Most matching lines; the operator's bound (100) is the default and the most.
+    /// Most matching lines; at most and by default 100 (the operator's bound).
     #[schemars(range(min = 1))]
     max_results: Option<usize>,
     /// Time limit in milliseconds; the default is the operator's (10,000).
@@ -130,7 +131,7 @@ fn search_repo() -> ToolSpec {
     )
 }
 
-async fn search(context: &Context, args: SearchArgs) -> Result<Answer, ToolError> {
+pub(super) async fn search(context: &Context, args: SearchArgs) -> Result<Answer, ToolError> {
     let workspace = context.workspace(args.repo_path.as_deref()).await?;
     let query = SearchQuery {
         query: args.query,

@@ -19,9 +19,8 @@ pub(super) fn tools() -> Vec<ToolSpec> {
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct StatusArgs {
-    /// Repository: absolute path below an allowed root, or relative to the default repository.
-    /// Default: the default repository.
+pub(super) struct StatusArgs {
+    /// Repository (see codex_list_workspaces). Default: the default one.
     repo_path: Option<String>,
 }
 
@@ -37,7 +36,7 @@ fn git_status() -> ToolSpec {
     )
 }
 
-async fn status(context: &Context, args: StatusArgs) -> Result<Answer, ToolError> {
+pub(super) async fn status(context: &Context, args: StatusArgs) -> Result<Answer, ToolError> {
     let workspace = context.workspace(args.repo_path.as_deref()).await?;
     let view = context.git_status(&workspace).await?;
     let mut text = view.git.line();
@@ -53,17 +52,16 @@ async fn status(context: &Context, args: StatusArgs) -> Result<Answer, ToolError
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct DiffArgs {
-    /// Repository: absolute path below an allowed root, or relative to the default repository.
-    /// Default: the default repository.
+pub(super) struct DiffArgs {
+    /// Repository (see codex_list_workspaces). Default: the default one.
     repo_path: Option<String>,
-    /// Only this file or directory, relative to the repository's top.
+    /// Only this file or directory.
     file_path: Option<String>,
-    /// Exact path in base64 (a result's `path_b64`), for a name that is not UTF-8; wins over file_path.
+    /// A result's `path_b64`, for a name that is not UTF-8; wins over file_path.
     path_b64: Option<String>,
     /// true: index against HEAD. false: working tree against index.
     staged: bool,
-    /// Most bytes of the patch; the operator's bound (200,000) is the most.
+    /// Most bytes of the patch; at most 200,000 (the operator's bound).
     #[schemars(range(min = 1), extend("default" = DIFF_BYTES))]
     max_bytes: Option<usize>,
 }
@@ -81,7 +79,7 @@ fn git_diff() -> ToolSpec {
     )
 }
 
-async fn diff(context: &Context, args: DiffArgs) -> Result<Answer, ToolError> {
+pub(super) async fn diff(context: &Context, args: DiffArgs) -> Result<Answer, ToolError> {
     let workspace = context.workspace(args.repo_path.as_deref()).await?;
     let query = DiffQuery {
         path: args.file_path.unwrap_or_default(),
@@ -101,20 +99,19 @@ async fn diff(context: &Context, args: DiffArgs) -> Result<Answer, ToolError> {
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct ChangesArgs {
-    /// Repository: absolute path below an allowed root, or relative to the default repository.
-    /// Default: the default repository.
+pub(super) struct ChangesArgs {
+    /// Repository (see codex_list_workspaces). Default: the default one.
     repo_path: Option<String>,
-    /// Only this file or directory, relative to the repository's top.
+    /// Only this file or directory.
     file_path: Option<String>,
-    /// Exact path in base64 (a result's `path_b64`), for a name that is not UTF-8; wins over file_path.
+    /// A result's `path_b64`, for a name that is not UTF-8; wins over file_path.
     path_b64: Option<String>,
     /// Also show the patch; counts are exact without it, too.
     #[schemars(extend("default" = true))]
     include_diff: Option<bool>,
     /// true: index against HEAD. false: working tree against index.
     staged: bool,
-    /// Most bytes of the patch; the operator's bound (200,000) is the most.
+    /// Most bytes of the patch; at most 200,000 (the operator's bound).
     #[schemars(range(min = 1), extend("default" = REVIEW_BYTES))]
     max_diff_bytes: Option<usize>,
 }
@@ -132,7 +129,7 @@ fn show_changes() -> ToolSpec {
     )
 }
 
-async fn changes(context: &Context, args: ChangesArgs) -> Result<Answer, ToolError> {
+pub(super) async fn changes(context: &Context, args: ChangesArgs) -> Result<Answer, ToolError> {
     let workspace = context.workspace(args.repo_path.as_deref()).await?;
     let wanted = args.max_diff_bytes.unwrap_or(REVIEW_BYTES).max(1);
     let query = DiffQuery {

@@ -1,0 +1,149 @@
+use super::CodexError;
+use super::conn::{CallError, Conn};
+use super::route::{Route, Step};
+use super::spool::Spool;
+use super::wire::{self, Incoming};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long the items of ended commands are waited for.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// The app-server as this engine uses it: calls, and one route a thread for the events of its turn.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    conn: Arc<Conn>,
+    routes: Arc<Routes>,
+}
+
+#[derive(Debug, Default)]
+struct Routes(Mutex<HashMap<String, Arc<Route>>>);
+
+impl Routes {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Route>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn of(&self, thread: &str) -> Option<Arc<Route>> {
+        self.lock().get(thread).cloned()
+    }
+
+    /// Removes the route, unless another turn of the thread has taken its place.
+    fn remove(&self, thread: &str, route: &Arc<Route>) {
+        let mut routes = self.lock();
+        if routes.get(thread).is_some_and(|r| Arc::ptr_eq(r, route)) {
+            routes.remove(thread);
+        }
+    }
+}
+
+impl Client {
+    /// Connects to the app-server at `path`.
+    pub(super) async fn open(path: &Path, spool_file: PathBuf) -> Result<Self, CodexError> {
+        let (conn, spool) = Conn::open(path, spool_file).await?;
+        let client = Self { conn, routes: Arc::default() };
+        tokio::spawn(pump(Arc::downgrade(&client.conn), Arc::clone(&client.routes), spool));
+        Ok(client)
+    }
+
+    /// Calls a method.
+    pub(super) async fn call(&self, method: &str, params: Value) -> Result<Value, CallError> {
+        self.conn.call(method, params).await
+    }
+
+    /// Calls a method with a limit of its own.
+    pub(super) async fn call_within(
+        &self,
+        method: &str,
+        params: Value,
+        limit: Duration,
+    ) -> Result<Value, CallError> {
+        self.conn.call_within(method, params, limit).await
+    }
+
+    /// Whether the connection has ended.
+    pub(super) fn closed(&self) -> bool {
+        self.conn.closed()
+    }
+
+    /// Sends the events of the thread's turn along this route from now on.
+    pub(super) fn add(&self, thread: &str, route: Route) -> Arc<Route> {
+        let route = Arc::new(route);
+        self.routes.lock().insert(thread.to_owned(), Arc::clone(&route));
+        route
+    }
+
+    /// The thread's route.
+    pub(super) fn route(&self, thread: &str) -> Option<Arc<Route>> {
+        self.routes.of(thread)
+    }
+
+    /// Takes a route away without a word.
+    pub(super) fn remove(&self, thread: &str, route: &Arc<Route>) {
+        self.routes.remove(thread, route);
+    }
+
+    /// The threads whose turns run, with the agent's ids of the turns.
+    pub(super) fn running(&self) -> Vec<(String, String)> {
+        let routes = self.routes.lock();
+        routes.iter().filter_map(|(thread, r)| Some((thread.clone(), r.turn()?))).collect()
+    }
+}
+
+/// Ends the commands that a turn left running. An interrupt alone leaves them (seen on 0.169.0).
+pub(super) async fn clean(conn: &Client, thread: &str) -> Result<(), CallError> {
+    clean_on(&conn.conn, thread).await
+}
+
+async fn clean_on(conn: &Conn, thread: &str) -> Result<(), CallError> {
+    let params = json!({ "threadId": thread });
+    conn.call_within("thread/backgroundTerminals/clean", params, Duration::from_secs(10))
+        .await
+        .map(drop)
+}
+
+/// Takes notifications out of the spool and along their routes, until the connection ends.
+async fn pump(conn: std::sync::Weak<Conn>, routes: Arc<Routes>, spool: Arc<Spool>) {
+    while let Some(text) = spool.pop().await {
+        let Some(Incoming::Note { method, params }) = wire::parse(&text) else { continue };
+        let Some(thread) = params["threadId"].as_str() else { continue };
+        let Some(route) = routes.of(thread) else { continue };
+        match route.take(&method, &params).await {
+            Step::Go => {}
+            Step::Over => {
+                routes.remove(thread, &route);
+                route.finish().await;
+            }
+            Step::Settle => {
+                let settling = settle(conn.clone(), Arc::clone(&routes), route, thread.to_owned());
+                tokio::spawn(settling);
+            }
+        }
+    }
+    let left: Vec<Arc<Route>> = routes.lock().drain().map(|(_, route)| route).collect();
+    for route in left {
+        route.finish().await;
+    }
+}
+
+/// A turn is over while commands of it still run: they are ended, and their items come late.
+async fn settle(
+    conn: std::sync::Weak<Conn>,
+    routes: Arc<Routes>,
+    route: Arc<Route>,
+    thread: String,
+) {
+    if let Some(conn) = conn.upgrade() {
+        if clean_on(&conn, &thread).await.is_err() {
+            tracing::warn!("codex did not end the commands of a turn that is over");
+        }
+        if route.unsettled() {
+            let _ = tokio::time::timeout(SETTLE, route.settled.notified()).await;
+        }
+    }
+    routes.remove(&thread, &route);
+    route.finish().await;
+}

@@ -1,0 +1,72 @@
+use crate::backend::BackendError;
+use std::path::PathBuf;
+
+/// Why the app-server cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum CodexError {
+    /// Commands cannot be run in codex's sandbox here.
+    #[error("codex cannot make its sandbox on this machine: {0}")]
+    Sandbox(String),
+    /// A file of ours could not be written or read.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The app-server did not start.
+    #[error("codex app-server did not start: {0}")]
+    Start(String),
+    /// The app-server refused or did not take our configuration.
+    #[error("codex did not take our configuration: {0}")]
+    Config(String),
+    /// The sidecar cannot be reached.
+    #[error("the sidecar cannot be reached: {0}")]
+    Sidecar(String),
+}
+
+impl CodexError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Sandbox(_) => "sandbox_unavailable",
+            Self::Io { .. } => "codex_home_unwritable",
+            Self::Start(_) => "codex_start_failed",
+            Self::Config(_) => "codex_config_rejected",
+            Self::Sidecar(_) => "sidecar_unreachable",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Sandbox(_) => {
+                "Allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, or the AppArmor profile of your distribution), then run `patchbay doctor`."
+            }
+            Self::Io { .. } => "Check space and permissions of the state directory.",
+            Self::Start(_) => {
+                "See logs/codex.log in the state directory, then run `patchbay doctor`."
+            }
+            Self::Config(_) => {
+                "Check the `codex` section of your configuration and /etc/codex/config.toml; update codex if it is older than patchbay expects."
+            }
+            Self::Sidecar(_) => "Run `patchbay stop`, then start again.",
+        }
+    }
+}
+
+impl From<CodexError> for BackendError {
+    fn from(error: CodexError) -> Self {
+        match error {
+            CodexError::Config(detail) => Self::ConfigRejected(detail),
+            other => Self::Unavailable {
+                code: other.code(),
+                hint: other.hint().to_owned(),
+                message: other.to_string(),
+            },
+        }
+    }
+}

@@ -1,0 +1,66 @@
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The profile of a turn that may write its workspace roots.
+pub(super) const WRITE: &str = "patchbay-write";
+/// The profile of a turn that may write nothing but what its thread's configuration adds.
+pub(super) const READ: &str = "patchbay-read";
+
+/// What no worker may read: whole directories, because a rule for a file is applied when a command
+/// starts, and a file that appears later (SQLite's `-wal`) would be readable (seen on 0.169.0).
+pub(super) fn denied(state: &Path, home: Option<&Path>, codex_home: &Path) -> BTreeSet<PathBuf> {
+    let mut paths = BTreeSet::from([state.to_path_buf(), codex_home.to_path_buf()]);
+    if let Some(home) = home {
+        paths.extend([".codex", ".ssh", ".aws", ".config/gh"].map(|name| home.join(name)));
+    }
+    let real: Vec<PathBuf> = paths.iter().filter_map(|p| p.canonicalize().ok()).collect();
+    paths.extend(real);
+    paths
+}
+
+/// The table `permissions` of config.toml.
+///
+/// Only a `write` rule opens something below a `deny`; a `read` below that `write` closes it for writing
+/// again (seen). A codex that lies in a denied directory is opened in this way: its vendor directory is
+/// read-only, and the directory around it holds nothing else.
+pub(super) fn profiles(denied: &BTreeSet<PathBuf>, vendor: &Path) -> Value {
+    let mut files = Map::from_iter([(":root".to_owned(), json!("read"))]);
+    for path in denied {
+        files.insert(path.to_string_lossy().into_owned(), json!("deny"));
+    }
+    if let (true, Some(around)) =
+        (denied.iter().any(|dir| vendor.starts_with(dir)), vendor.parent())
+    {
+        files.insert(around.to_string_lossy().into_owned(), json!("write"));
+        files.insert(vendor.to_string_lossy().into_owned(), json!("read"));
+    }
+    let profile = |roots: Value| {
+        let mut files = files.clone();
+        files.insert(":workspace_roots".to_owned(), roots);
+        json!({ "filesystem": files, "network": { "enabled": false } })
+    };
+    json!({
+        WRITE: profile(json!({ ".": "write", ".git": "read" })),
+        READ: profile(json!({ ".": "read" })),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_codex_inside_the_state_directory_stays_runnable_and_unwritable() {
+        let state = Path::new("/s");
+        let vendor = Path::new("/s/codex-bin/0.169.0/x86_64-unknown-linux-musl");
+        let table = profiles(&denied(state, None, Path::new("/s/codex")), vendor);
+        let files = &table[WRITE]["filesystem"];
+        assert_eq!(files["/s"], "deny");
+        assert_eq!(files["/s/codex-bin/0.169.0"], "write");
+        assert_eq!(files[vendor.to_str().unwrap()], "read");
+        let outside =
+            profiles(&denied(state, None, Path::new("/s/codex")), Path::new("/opt/codex"));
+        assert!(outside[READ]["filesystem"].get("/opt").is_none());
+    }
+}

@@ -1,0 +1,128 @@
+use super::client::Client;
+use super::route::{self, Route};
+use super::threads;
+use crate::backend::{
+    Attached, BackendError, EventSink, ItemPhase, ThreadRef, ThreadSpec, TurnEvent, TurnSpec,
+};
+use crate::paths::Env;
+use serde_json::{Value, json};
+
+/// Finds a turn again by the client id of its message.
+///
+/// A turn that runs is resumed first and read after: from then on its events come live, and what came
+/// before stands in the record. Item ids are the same in both (seen), so that a journal that ignores what
+/// it has already holds each event once.
+pub(super) async fn attach(
+    client: &Client,
+    env: &Env,
+    version: &str,
+    thread: &ThreadRef,
+    spec: &ThreadSpec,
+    turn: &TurnSpec,
+    sink: EventSink,
+) -> Result<Attached, BackendError> {
+    let Some(found) = read(client, thread, &turn.client_id).await? else {
+        return Ok(Attached::NeverTaken);
+    };
+    let id = found["id"].as_str().unwrap_or_default().to_owned();
+    if !running(&found) {
+        ended(&sink, &id, &found).await;
+        return Ok(Attached::Ended);
+    }
+    let route = client.add(&thread.id, Route::attaching(sink.clone(), &id));
+    let again = match threads::open(client, env, version, spec, Some(thread)).await {
+        Ok(_) => read(client, thread, &turn.client_id).await,
+        Err(error) => Err(error),
+    };
+    let found = match again {
+        Ok(found) => found.unwrap_or(found_nothing()),
+        Err(error) => {
+            client.remove(&thread.id, &route);
+            return Err(error);
+        }
+    };
+    route.reopen(open_items(&found));
+    let mut missed = vec![TurnEvent::Began { backend_turn_id: id.clone() }];
+    missed.extend(items(&found));
+    if running(&found) {
+        route.release(missed).await;
+        return Ok(Attached::Running { backend_turn_id: id });
+    }
+    // It ended between the two readings; whether its end came live as well does not matter any more.
+    client.remove(&thread.id, &route);
+    ended(&sink, &id, &found).await;
+    Ok(Attached::Ended)
+}
+
+fn found_nothing() -> Value {
+    json!({ "status": "interrupted", "items": [] })
+}
+
+async fn ended(sink: &EventSink, id: &str, turn: &Value) {
+    let _ = sink.send(TurnEvent::Began { backend_turn_id: id.to_owned() }).await;
+    for event in items(turn) {
+        let _ = sink.send(event).await;
+    }
+    let _ = sink.send(TurnEvent::Ended(route::ending(turn))).await;
+}
+
+fn running(turn: &Value) -> bool {
+    turn["status"] == "inProgress"
+}
+
+/// The turn whose user message carries the client id, newest first.
+async fn read(
+    client: &Client,
+    thread: &ThreadRef,
+    client_id: &str,
+) -> Result<Option<Value>, BackendError> {
+    let params = json!({ "threadId": thread.id, "includeTurns": true });
+    let mut read = match client.call("thread/read", params).await.map_err(threads::gone) {
+        Ok(read) => read,
+        Err(BackendError::ThreadGone(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Value::Array(turns) = read["thread"]["turns"].take() else { return Ok(None) };
+    Ok(turns.into_iter().rev().find(|turn| carries(turn, client_id)))
+}
+
+fn item_list(turn: &Value) -> impl Iterator<Item = &Value> {
+    turn["items"].as_array().into_iter().flatten()
+}
+
+fn carries(turn: &Value, client_id: &str) -> bool {
+    item_list(turn).any(|item| item["type"] == "userMessage" && item["clientId"] == client_id)
+}
+
+fn is_open(item: &Value) -> bool {
+    item["status"] == "inProgress"
+}
+
+fn open_items(turn: &Value) -> impl Iterator<Item = String> {
+    item_list(turn).filter(|i| is_open(i)).filter_map(|i| i["id"].as_str().map(str::to_owned))
+}
+
+/// The recorded items as the events that they were: each began, and the whole ones were completed.
+fn items(turn: &Value) -> impl Iterator<Item = TurnEvent> {
+    item_list(turn).flat_map(|item| {
+        let whole = (!is_open(item)).then(|| route::item(item, ItemPhase::Completed)).flatten();
+        route::item(item, ItemPhase::Started).into_iter().chain(whole)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_gives_each_event_once() {
+        let turn = json!({ "id": "t", "status": "inProgress", "items": [
+            { "type": "userMessage", "id": "u", "clientId": "trn_1" },
+            { "type": "commandExecution", "id": "c", "status": "inProgress" },
+        ] });
+        assert!(carries(&turn, "trn_1"));
+        assert!(!carries(&turn, "trn_2"));
+        assert_eq!(items(&turn).count(), 3);
+        assert_eq!(open_items(&turn).collect::<Vec<_>>(), ["c"]);
+    }
+}

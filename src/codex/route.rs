@@ -1,0 +1,300 @@
+use super::wire;
+use crate::backend::{Ending, EventSink, ItemPhase, TurnEvent, TurnFailure};
+use serde_json::Value;
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, watch};
+
+/// The way of one turn's events from the connection to its sink.
+#[derive(Debug)]
+pub(super) struct Route {
+    sink: EventSink,
+    state: Mutex<State>,
+    /// Rings when the last open item is closed after the end of the turn.
+    pub(super) settled: Notify,
+    over: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    turn: Option<String>,
+    began: bool,
+    open: HashSet<String>,
+    held: Option<Vec<TurnEvent>>,
+    ending: Option<Ending>,
+    finished: bool,
+}
+
+/// What the connection has to do after a notification.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing.
+    Go,
+    /// The turn is over and all its items are whole.
+    Over,
+    /// The turn is over, but commands still run: clean them up, wait for their items, then end.
+    Settle,
+}
+
+impl Route {
+    /// A route for a turn that is about to start.
+    pub(super) fn starting(sink: EventSink) -> Self {
+        Self::new(sink, State::default())
+    }
+
+    /// A route for a turn that runs already: events are held until the missed ones were delivered.
+    pub(super) fn attaching(sink: EventSink, turn: &str) -> Self {
+        let turn = Some(turn.to_owned());
+        Self::new(sink, State { turn, began: true, held: Some(Vec::new()), ..State::default() })
+    }
+
+    fn new(sink: EventSink, state: State) -> Self {
+        let over = watch::Sender::new(false);
+        Self { sink, state: Mutex::new(state), settled: Notify::new(), over }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The agent's id of the turn, once it is known.
+    pub(super) fn turn(&self) -> Option<String> {
+        self.state().turn.clone()
+    }
+
+    /// Waits until the turn is over.
+    pub(super) async fn over(&self) {
+        let _ = self.over.subscribe().wait_for(|over| *over).await;
+    }
+
+    /// The agent named the turn, in its answer or in `turn/started`, whichever came first.
+    pub(super) async fn begin(&self, turn: &str) {
+        {
+            let mut state = self.state();
+            if state.began {
+                return;
+            }
+            state.began = true;
+            state.turn = Some(turn.to_owned());
+        }
+        self.emit(TurnEvent::Began { backend_turn_id: turn.to_owned() }).await;
+    }
+
+    /// Puts an event into the sink, or holds it. Deltas are dropped rather than waited for.
+    pub(super) async fn emit(&self, event: TurnEvent) {
+        let event = {
+            let mut state = self.state();
+            match &mut state.held {
+                Some(held) => {
+                    held.push(event);
+                    return;
+                }
+                None => event,
+            }
+        };
+        if matches!(event, TurnEvent::Delta { .. }) {
+            let _ = self.sink.try_send(event);
+        } else {
+            let _ = self.sink.send(event).await;
+        }
+    }
+
+    /// Delivers what was missed, then what was held meanwhile, then lets events through.
+    pub(super) async fn release(&self, missed: Vec<TurnEvent>) {
+        for event in missed {
+            let _ = self.sink.send(event).await;
+        }
+        loop {
+            let held = {
+                let mut state = self.state();
+                match state.held.as_mut().map(std::mem::take) {
+                    Some(held) if !held.is_empty() => held,
+                    _ => {
+                        state.held = None;
+                        return;
+                    }
+                }
+            };
+            for event in held {
+                let _ = self.sink.send(event).await;
+            }
+        }
+    }
+
+    /// Takes a notification of this thread.
+    pub(super) async fn take(&self, method: &str, params: &Value) -> Step {
+        let turn = params["turnId"].as_str().or_else(|| params["turn"]["id"].as_str());
+        if method == "turn/started"
+            && let Some(turn) = turn
+        {
+            self.begin(turn).await;
+            return Step::Go;
+        }
+        // An event of an earlier turn may come late; it is not this turn's.
+        if turn.is_none() || self.turn().as_deref() != turn {
+            return Step::Go;
+        }
+        if method == "turn/completed" {
+            return self.complete(&params["turn"]);
+        }
+        let Some(event) = event(method, params) else { return Step::Go };
+        let settled = self.track(&event);
+        self.emit(event).await;
+        if settled {
+            self.settled.notify_one();
+        }
+        Step::Go
+    }
+
+    fn track(&self, event: &TurnEvent) -> bool {
+        let TurnEvent::Item { item_id, phase, .. } = event else { return false };
+        let mut state = self.state();
+        match phase {
+            ItemPhase::Started => {
+                state.open.insert(item_id.clone());
+                false
+            }
+            ItemPhase::Completed => {
+                state.open.remove(item_id);
+                state.ending.is_some() && state.open.is_empty()
+            }
+        }
+    }
+
+    /// Marks items as running that the replay found so.
+    pub(super) fn reopen(&self, items: impl IntoIterator<Item = String>) {
+        self.state().open.extend(items);
+    }
+
+    fn complete(&self, turn: &Value) -> Step {
+        let mut state = self.state();
+        state.ending = Some(ending(turn));
+        if state.open.is_empty() { Step::Over } else { Step::Settle }
+    }
+
+    /// Whether items are still open.
+    pub(super) fn unsettled(&self) -> bool {
+        !self.state().open.is_empty()
+    }
+
+    /// Ends the route: with the turn's end when it is known, else with [`TurnEvent::Lost`].
+    pub(super) async fn finish(&self) {
+        let ending = {
+            let mut state = self.state();
+            if std::mem::replace(&mut state.finished, true) {
+                return;
+            }
+            state.ending.take()
+        };
+        self.emit(ending.map_or(TurnEvent::Lost, TurnEvent::Ended)).await;
+        self.over.send_replace(true);
+    }
+}
+
+/// How a turn of the app-server ended.
+pub(super) fn ending(turn: &Value) -> Ending {
+    match turn["status"].as_str() {
+        Some("completed") => Ending::Completed,
+        Some("failed") => Ending::Failed(TurnFailure {
+            code: wire::failure_code(&turn["error"]["codexErrorInfo"]).to_owned(),
+            message: turn["error"]["message"].as_str().unwrap_or("codex gave no reason").to_owned(),
+        }),
+        _ => Ending::Interrupted,
+    }
+}
+
+/// An item of the app-server as an event.
+pub(super) fn item(item: &Value, phase: ItemPhase) -> Option<TurnEvent> {
+    Some(TurnEvent::Item {
+        item_id: item["id"].as_str()?.to_owned(),
+        phase,
+        kind: item["type"].as_str().unwrap_or("other").to_owned(),
+        payload: item.clone(),
+    })
+}
+
+fn event(method: &str, params: &Value) -> Option<TurnEvent> {
+    match method {
+        "item/started" => item(&params["item"], ItemPhase::Started),
+        "item/completed" => item(&params["item"], ItemPhase::Completed),
+        "item/agentMessage/delta"
+        | "item/commandExecution/outputDelta"
+        | "item/reasoning/summaryTextDelta" => Some(TurnEvent::Delta {
+            item_id: params["itemId"].as_str()?.to_owned(),
+            text: params["delta"].as_str()?.to_owned(),
+        }),
+        "thread/tokenUsage/updated" => {
+            Some(TurnEvent::Usage { usage: params["tokenUsage"].clone() })
+        }
+        "error" => Some(TurnEvent::Error {
+            message: params["error"]["message"].as_str().unwrap_or_default().to_owned(),
+            will_retry: params["willRetry"].as_bool().unwrap_or(false),
+        }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use tokio::sync::mpsc;
+
+    fn note(id: &str, kind: &str) -> Value {
+        json!({ "turnId": "t2", "item": { "id": id, "type": kind } })
+    }
+
+    #[tokio::test]
+    async fn late_events_of_an_earlier_turn_are_not_this_turns() {
+        let (sink, mut events) = mpsc::channel(8);
+        let route = Route::starting(sink);
+        let late = json!({ "turnId": "t1", "item": { "id": "c", "type": "commandExecution" } });
+        assert_eq!(route.take("item/completed", &late).await, Step::Go);
+        route.take("turn/started", &json!({ "turn": { "id": "t2" } })).await;
+        route.begin("t2").await;
+        route.take("item/completed", &late).await;
+        route
+            .take("turn/completed", &json!({ "turn": { "id": "t2", "status": "completed" } }))
+            .await;
+        route.finish().await;
+        assert!(
+            matches!(events.recv().await, Some(TurnEvent::Began { backend_turn_id }) if backend_turn_id == "t2")
+        );
+        assert!(matches!(events.recv().await, Some(TurnEvent::Ended(Ending::Completed))));
+    }
+
+    #[tokio::test]
+    async fn an_end_waits_for_the_items_that_are_still_open() {
+        let (sink, mut events) = mpsc::channel(8);
+        let route = Route::starting(sink);
+        route.begin("t2").await;
+        route.take("item/started", &note("c", "commandExecution")).await;
+        let end = json!({ "turn": { "id": "t2", "status": "interrupted" } });
+        assert_eq!(route.take("turn/completed", &end).await, Step::Settle);
+        assert!(route.unsettled());
+        route.take("item/completed", &note("c", "commandExecution")).await;
+        route.settled.notified().await;
+        route.finish().await;
+        let mut kinds = Vec::new();
+        events.close();
+        while let Some(event) = events.recv().await {
+            kinds.push(event);
+        }
+        assert!(matches!(kinds.last(), Some(TurnEvent::Ended(Ending::Interrupted))));
+        assert_eq!(kinds.len(), 4);
+    }
+
+    #[tokio::test]
+    async fn missed_events_come_before_held_ones() {
+        let (sink, mut events) = mpsc::channel(8);
+        let route = Route::attaching(sink, "t2");
+        route.take("item/completed", &note("b", "agentMessage")).await;
+        let missed = item(&json!({ "id": "a", "type": "userMessage" }), ItemPhase::Completed);
+        route.release(missed.into_iter().collect()).await;
+        route.take("item/completed", &note("c", "agentMessage")).await;
+        for wanted in ["a", "b", "c"] {
+            let event = events.recv().await.unwrap();
+            assert!(matches!(event, TurnEvent::Item { item_id, .. } if item_id == wanted));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+use crate::codex::control;
+use crate::codex::control::Facts;
+use crate::codex::socket::remove_stale;
+use crate::paths::StateDir;
+use crate::process::{Identity, Process, descendants, end_all, marked, session_members};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+use std::time::Duration;
+
+/// The right to be the sidecar of a state directory. Held until the process ends.
+#[derive(Debug)]
+pub(super) struct Sole {
+    _lock: File,
+}
+
+impl Sole {
+    /// Takes the right; `None` when another sidecar has it.
+    pub(super) fn take(state: &StateDir) -> std::io::Result<Option<Self>> {
+        let path = state.run().join("sidecar.lock");
+        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self { _lock: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Ends what an earlier sidecar left when it was killed: its session, and whatever still carries the home
+/// of codex or a worker's temporary directory in its environment. Sandbox helpers have sessions of their own.
+pub(super) async fn sweep(state: &StateDir) -> usize {
+    let mut found = strays(state);
+    if let Some(facts) = read(state) {
+        // The session is ours to end only while its leader's pid was not given to somebody else.
+        let leader = facts.sidecar;
+        let reused = Identity::of(leader.pid).is_some_and(|now| now != leader);
+        if !reused {
+            found.extend(session_members(leader.session));
+        }
+    }
+    let ended = end(found).await;
+    forget(state);
+    ended
+}
+
+/// Ends everything below this process and everything that it can be told to have started.
+pub(super) async fn end_rest(state: &StateDir) -> usize {
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    let mut found = strays(state);
+    found.extend(descendants(own));
+    if let Some(me) = Identity::own() {
+        found.extend(
+            session_members(me.session)
+                .into_iter()
+                .filter(|p| me.session == me.pid && p.pid != own),
+        );
+    }
+    end(found).await
+}
+
+fn strays(state: &StateDir) -> Vec<Process> {
+    let mut found = marked("CODEX_HOME", &state.codex_home());
+    found.extend(marked("TMPDIR", &state.worktrees()));
+    found
+}
+
+async fn end(found: Vec<Process>) -> usize {
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    let mut targets: Vec<Identity> =
+        found.into_iter().filter(|p| p.pid != own).map(Identity::from).collect();
+    targets.sort_by_key(|t| t.pid);
+    targets.dedup();
+    end_all(&targets, Duration::from_secs(1)).await
+}
+
+/// The record of the last sidecar.
+pub(super) fn read(state: &StateDir) -> Option<Facts> {
+    serde_json::from_slice(&std::fs::read(control::record(state)).ok()?).ok()
+}
+
+/// Removes the record and the sockets.
+pub(super) fn forget(state: &StateDir) {
+    remove_stale(&control::codex_socket(state));
+    let _ = std::fs::remove_file(control::socket(state));
+    let _ = std::fs::remove_file(control::record(state));
+}

@@ -1,0 +1,147 @@
+use serde_json::{Value, json};
+
+/// A message from the app-server, by what must be done with it. It carries no `jsonrpc` member.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    /// The answer to a request of ours.
+    Answer {
+        /// The id we sent.
+        id: u64,
+        /// `result`, or code and message of `error`.
+        outcome: Result<Value, RpcError>,
+    },
+    /// A request to us; it must be answered.
+    Request {
+        /// Its id, as it came.
+        id: Value,
+        /// What is asked.
+        method: String,
+    },
+    /// A notification.
+    Note {
+        /// Its name.
+        method: String,
+        /// Its parameters.
+        params: Value,
+    },
+}
+
+/// An error of the app-server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RpcError {
+    /// JSON-RPC code; -32600 for most refusals.
+    pub(super) code: i64,
+    /// Its words. There is no finer code to branch on.
+    pub(super) message: String,
+}
+
+/// Reads a message; `None` for what is none.
+pub(super) fn parse(text: &str) -> Option<Incoming> {
+    let mut message: Value = serde_json::from_str(text).ok()?;
+    let id = message.get("id").filter(|id| !id.is_null()).cloned();
+    let method = message.get("method").and_then(Value::as_str).map(str::to_owned);
+    match (id, method) {
+        (Some(id), Some(method)) => Some(Incoming::Request { id, method }),
+        (None, Some(method)) => Some(Incoming::Note { method, params: message["params"].take() }),
+        (Some(id), None) => {
+            let outcome = match message.get("error") {
+                Some(error) => Err(RpcError {
+                    code: error["code"].as_i64().unwrap_or(0),
+                    message: error["message"].as_str().unwrap_or("no message").to_owned(),
+                }),
+                None => Ok(message["result"].take()),
+            };
+            Some(Incoming::Answer { id: id.as_u64()?, outcome })
+        }
+        (None, None) => None,
+    }
+}
+
+pub(super) fn request(id: u64, method: &str, params: &Value) -> String {
+    json!({ "id": id, "method": method, "params": params }).to_string()
+}
+
+pub(super) fn notification(method: &str) -> String {
+    json!({ "method": method }).to_string()
+}
+
+/// Answers a request of the app-server. Approvals are declined: threads run with `approvalPolicy: never`,
+/// so that none is expected; everything else is unknown here.
+pub(super) fn answer(id: &Value, method: &str) -> String {
+    match method {
+        "item/commandExecution/requestApproval" | "item/fileChange/requestApproval" => {
+            json!({ "id": id, "result": { "decision": "decline" } }).to_string()
+        }
+        _ => {
+            let message = format!("{method} is not supported");
+            json!({ "id": id, "error": { "code": -32601, "message": message } }).to_string()
+        }
+    }
+}
+
+/// The stable class of a failure, from `codexErrorInfo`.
+pub(super) fn failure_code(info: &Value) -> &'static str {
+    let name = info
+        .as_str()
+        .or_else(|| info.as_object().and_then(|o| o.keys().next().map(String::as_str)))
+        .unwrap_or("other");
+    let status = info.as_object().and_then(|o| o.values().next()?.get("httpStatusCode")?.as_u64());
+    match (name, status) {
+        (_, Some(401 | 403)) | ("unauthorized", _) => "unauthorized",
+        ("usageLimitExceeded" | "rateLimitExceeded" | "sessionBudgetExceeded", _)
+        | (_, Some(429)) => "usage_limit",
+        ("modelNotFound", _) => "model_unavailable",
+        ("contextWindowExceeded", _) => "context_window",
+        (
+            "responseStreamDisconnected"
+            | "responseStreamConnectionFailed"
+            | "responseTooManyFailedAttempts"
+            | "httpConnectionFailed",
+            _,
+        ) => "stream_disconnected",
+        ("serverOverloaded" | "internalServerError", _) => "server_error",
+        ("sandboxError", _) => "sandbox_unavailable",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_told_apart() {
+        assert!(matches!(
+            parse(r#"{"id":3,"result":{}}"#),
+            Some(Incoming::Answer { id: 3, outcome: Ok(_) })
+        ));
+        assert!(matches!(
+            parse(r#"{"id":3,"error":{"code":-32600,"message":"no"}}"#),
+            Some(Incoming::Answer { outcome: Err(RpcError { code: -32600, .. }), .. })
+        ));
+        assert!(matches!(
+            parse(r#"{"id":"x","method":"a","params":{}}"#),
+            Some(Incoming::Request { .. })
+        ));
+        assert!(matches!(
+            parse(r#"{"method":"turn/started","params":{}}"#),
+            Some(Incoming::Note { .. })
+        ));
+        assert!(parse("garbage").is_none());
+    }
+
+    #[test]
+    fn failures_have_stable_classes() {
+        assert_eq!(failure_code(&json!("usageLimitExceeded")), "usage_limit");
+        assert_eq!(
+            failure_code(&json!({"responseStreamDisconnected":{"httpStatusCode":null}})),
+            "stream_disconnected"
+        );
+        assert_eq!(
+            failure_code(&json!({"httpConnectionFailed":{"httpStatusCode":401}})),
+            "unauthorized"
+        );
+        assert_eq!(failure_code(&json!("somethingNew")), "other");
+        assert_eq!(failure_code(&Value::Null), "other");
+    }
+}

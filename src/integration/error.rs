@@ -1,0 +1,78 @@
+use super::Preview;
+use crate::git::{GitError, GitPath};
+use crate::lock::LockError;
+use crate::store::StoreError;
+use crate::worktree::WorktreeError;
+use std::path::{Path, PathBuf};
+
+/// Why a result could not be previewed or applied.
+#[derive(Debug, thiserror::Error)]
+pub enum IntegrationError {
+    /// The preview that the token names is not what would happen now; a fresh one is here.
+    #[error("the base or the worker's result changed since the preview")]
+    PreviewStale(Box<Preview>),
+    /// The preview says that it cannot be applied.
+    #[error("the result cannot be applied: {}", .0.reason.unwrap_or("unknown"))]
+    NotApplicable(Box<Preview>),
+    /// Somebody edited a file of the base while it was being written; everything was put back.
+    #[error("{} was changed by somebody else; the base is as it was", .0.lossy())]
+    BaseChanged(GitPath),
+    /// What was written is not what was meant; everything was put back.
+    #[error("{} did not become what it should; the base is as it was", .0.lossy())]
+    NotExact(GitPath),
+    /// A link or a file stands where a directory is needed.
+    #[error("{}: the way there leads through a link or a file", .0.lossy())]
+    Obstructed(GitPath),
+    /// The key was used for another apply of this worker.
+    #[error("the idempotency key was used for another apply")]
+    KeyReused,
+    /// A pattern of accepted base changes cannot be read.
+    #[error("not a usable pattern: {0}")]
+    BadPattern(String),
+    /// The lock is held by somebody else, or failed.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The worktree or its snapshots failed.
+    #[error(transparent)]
+    Worktree(#[from] WorktreeError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+}
+
+impl IntegrationError {
+    pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { path, source }
+    }
+
+    /// A stable snake_case code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::PreviewStale(_) => "preview_stale",
+            Self::NotApplicable(_) => "not_applicable",
+            Self::BaseChanged(_) => "base_changed",
+            Self::NotExact(_) => "not_exact",
+            Self::Obstructed(_) => "path_obstructed",
+            Self::KeyReused => "idempotency_key_reused",
+            Self::BadPattern(_) => "invalid_argument",
+            Self::Lock(LockError::Busy { .. }) => "repo_busy",
+            Self::Lock(LockError::ForeignFile(_)) => "lock_file_unreadable",
+            Self::Git(GitError::NotARepository(_)) => "not_a_repository",
+            Self::Git(GitError::NoCommit(_)) => "no_commit",
+            _ => "integration_failed",
+        }
+    }
+}

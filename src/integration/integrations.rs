@@ -1,0 +1,49 @@
+use super::plan::Objects;
+use super::{IntegrationError, Preview};
+use crate::clock::Clock;
+use crate::git::Repo;
+use crate::ids::WorkerId;
+use crate::lock::Locks;
+use crate::store::Store;
+use crate::worktree::Worktrees;
+
+/// Previews and applies the results of workers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Integrations {
+    pub(super) store: Store,
+    pub(super) locks: Locks,
+    pub(super) worktrees: Worktrees,
+    pub(super) clock: Clock,
+    #[cfg(test)]
+    pub(super) halt: Option<super::tests::Halt>,
+}
+
+impl Integrations {
+    /// Puts the room together.
+    #[must_use]
+    pub fn new(store: Store, locks: Locks, worktrees: Worktrees, clock: Clock) -> Self {
+        Self {
+            store,
+            locks,
+            worktrees,
+            clock,
+            #[cfg(test)]
+            halt: None,
+        }
+    }
+
+    /// What applying the newest snapshot of a worker would do now. Nothing below the repository
+    /// changes, git's objects included. `accepted` are patterns (`*` also matches `/`) of dirty base
+    /// paths that may be merged with.
+    ///
+    /// # Errors
+    /// When git, the store or the file system fails; that it cannot be applied is no error.
+    pub async fn preview(
+        &self,
+        repo: &Repo,
+        worker: &WorkerId,
+        accepted: &[String],
+    ) -> Result<Preview, IntegrationError> {
+        Ok(self.plan(repo, worker, accepted, Objects::Scratch).await?.preview)
+    }
+}

@@ -1,0 +1,7 @@
+//! The HTTP door over real sockets.
+
+mod access;
+mod eras;
+mod lost;
+mod sessions;
+mod support;

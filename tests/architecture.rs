@@ -1,0 +1,111 @@
+//! The house rules that a compiler does not know, checked on the source itself: floors, rooms, SQL, sizes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "architecture/names.rs"]
+mod names;
+#[path = "architecture/rules.rs"]
+mod rules;
+#[path = "architecture/source.rs"]
+mod source;
+
+use source::House;
+
+fn none(what: &str, mut found: Vec<String>) {
+    found.sort();
+    assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
+}
+
+#[test]
+fn every_room_stands_on_a_floor() {
+    let house = House::read();
+    none("rooms that src/lib.rs puts on no floor", rules::homeless(&house));
+    assert!(house.files.len() > 30, "only {} files found", house.files.len());
+}
+
+#[test]
+fn imports_go_down() {
+    none(
+        "imports that go up, or to a sibling the room does not name",
+        rules::upward(&House::read()),
+    );
+}
+
+#[test]
+fn sql_lives_in_the_store() {
+    none("SQL outside of src/store", rules::sql(&House::read()));
+}
+
+#[test]
+fn files_are_small() {
+    none("files over 400 lines", rules::oversized(&House::read()));
+}
+
+#[test]
+fn a_mod_file_is_a_paragraph_and_names() {
+    none("mod.rs with logic, or without a paragraph", rules::mod_files(&House::read()));
+}
+
+#[test]
+fn bans_are_lifted_only_by_their_owners() {
+    none("allow(clippy::disallowed_methods)", rules::lifted_bans(&House::read()));
+}
+
+#[test]
+fn errors_of_any_kind_stay_at_the_doors() {
+    none("anyhow below the doors", rules::anyhow_below(&House::read()));
+}
+
+#[test]
+fn what_a_stranger_looks_for_is_there() {
+    none("missing", rules::missing_files());
+}
+
+/// The rules themselves, tried on sources that break them.
+#[test]
+fn the_rules_see_what_they_forbid() {
+    let lib =
+        "// Floor 0: ground\npub mod ground;\npub mod beside;\n// Floor 1: up\npub mod upper;\n";
+    let broken = |path: &str, text: &str| {
+        House::of(&[
+            ("lib.rs", lib),
+            ("ground/mod.rs", "//! Ground.\n//! siblings: none\nmod a;\n"),
+            ("upper/mod.rs", "//! Upper.\nmod b;\n"),
+            (path, text),
+        ])
+    };
+    for text in [
+        "use crate::upper::X;",
+        "use crate::{upper};",
+        "use super::super::upper::X;",
+        "fn f() { crate::upper::x(); }",
+        "fn f() { let _ = vec![crate::upper::x()]; }",
+        "use crate::beside::X;",
+    ] {
+        assert_eq!(rules::upward(&broken("ground/a.rs", text)).len(), 1, "{text}");
+    }
+    assert!(rules::upward(&broken("upper/b.rs", "use crate::ground::X; use super::Y;")).is_empty());
+    for text in [
+        "fn f() { sqlx::query!(\"x\"); }",
+        "use sqlx::Row;",
+        "const Q: &str = \"SELECT a FROM t\";",
+        "const Q: &str = \" insert into t values (1)\";",
+    ] {
+        assert_eq!(rules::sql(&broken("upper/b.rs", text)).len(), 1, "{text}");
+        assert!(rules::sql(&broken("store/b.rs", text)).is_empty(), "{text}");
+    }
+    let long = "\n".repeat(401);
+    assert_eq!(rules::oversized(&broken("upper/b.rs", &long)).len(), 1);
+    for text in ["mod b;", "//! Upper.\nfn f() {}", "//! Upper.\npub struct S;"] {
+        assert_eq!(rules::mod_files(&broken("upper/c/mod.rs", text)).len(), 1, "{text}");
+    }
+    let allow = "#[allow(clippy::disallowed_methods)]\nfn f() {}";
+    assert_eq!(rules::lifted_bans(&broken("upper/b.rs", allow)).len(), 1);
+    assert!(rules::lifted_bans(&broken("git/b.rs", allow)).is_empty());
+    assert_eq!(rules::anyhow_below(&broken("upper/b.rs", "use anyhow::Result;")).len(), 1);
+    assert!(rules::homeless(&broken("cellar/b.rs", "")) == ["cellar"]);
+}
