@@ -3,9 +3,11 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::context::Context;
+use crate::integration::Integrations;
 use crate::ownership::Owners;
 use crate::paths::StateDir;
 use crate::store::Store;
+use crate::worker::Workers;
 use std::sync::Arc;
 
 /// The program: every room, wired.
@@ -22,4 +24,8 @@ pub struct App {
     pub owners: Owners,
     /// What a chat may read; resolves `repo_path` for every tool.
     pub context: Context,
+    /// Previews and applies the results of workers.
+    pub integrations: Integrations,
+    /// The workers.
+    pub workers: Workers,
 }

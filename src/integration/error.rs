@@ -57,6 +57,24 @@ impl IntegrationError {
         move |source| Self::Io { path, source }
     }
 
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::PreviewStale(_) | Self::NotApplicable(_) => "Look at the fresh preview.",
+            Self::BaseChanged(_) | Self::NotExact(_) => {
+                "Nothing was changed. Preview again when nobody edits that file, and apply then."
+            }
+            Self::Obstructed(_) => "Remove what is in the way, then preview again.",
+            Self::KeyReused => "Use a new idempotency_key for another apply.",
+            Self::BadPattern(_) => "Pass globs such as src/*.txt.",
+            Self::Lock(LockError::Busy { .. }) => "Wait until the holder is done, then try again.",
+            Self::Lock(LockError::ForeignFile(_)) => "Remove that file if no patchbay runs.",
+            Self::Git(_) => "Pass the repo_path of a git repository with at least one commit.",
+            _ => "Call codex_worker_status to see what is so, and look at the server's log.",
+        }
+    }
+
     /// A stable snake_case code.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -1,4 +1,7 @@
 use crate::context::ContextError;
+use crate::integration::IntegrationError;
+use crate::lock::LockError;
+use crate::worker::WorkerError;
 use serde_json::{Map, Value, json};
 use std::fmt::Display;
 
@@ -62,5 +65,49 @@ impl From<ContextError> for ToolError {
             return Self::internal(cause);
         }
         Self::new(error.code(), error.to_string(), error.hint())
+    }
+}
+
+impl From<IntegrationError> for ToolError {
+    fn from(error: IntegrationError) -> Self {
+        if error.code() == "integration_failed" {
+            return Self::internal(error);
+        }
+        let shown = Self::new(error.code(), error.to_string(), error.hint());
+        match error {
+            IntegrationError::Lock(LockError::Busy { holder, operation, since, age }) => shown
+                .with("holder", holder)
+                .with("operation", operation)
+                .with("since", since)
+                .with("age_seconds", age.as_secs()),
+            _ => shown,
+        }
+    }
+}
+
+impl From<WorkerError> for ToolError {
+    fn from(error: WorkerError) -> Self {
+        if error.code() == "internal_error" {
+            return Self::internal(error);
+        }
+        let shown = Self::new(error.code(), error.to_string(), error.hint());
+        let named = |row: &crate::store::WorkerRow| {
+            json!({ "worker_id": row.id, "name": row.name, "workspace_name": row.repo_name,
+                    "state": row.state })
+        };
+        match error {
+            WorkerError::NameTaken(row) => shown.with("worker", named(&row)),
+            WorkerError::Ambiguous { candidates, .. } => {
+                shown.with("candidates", candidates.iter().map(named).collect::<Vec<_>>())
+            }
+            WorkerError::ConfirmStop { elapsed_s, grace_s, .. } => shown
+                .with("confirm_with", json!({ "force": true }))
+                .with("active_turn_elapsed_seconds", elapsed_s)
+                .with("stop_confirmation_grace_seconds", grace_s),
+            WorkerError::ConfirmDiscard { paths, .. } => shown
+                .with("confirm_with", json!({ "discard_unintegrated_changes": true }))
+                .with("unintegrated_changed_files", paths),
+            _ => shown,
+        }
     }
 }

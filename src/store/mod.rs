@@ -7,14 +7,12 @@ mod audit;
 mod db;
 mod error;
 mod events;
+mod integrations;
 mod mcp_sessions;
 mod meta;
 mod owners;
 mod processes;
-mod integrations;
 mod repo_locks;
-#[cfg(test)]
-mod seed;
 mod snapshots;
 mod states;
 mod threads;
@@ -23,14 +21,16 @@ mod turns;
 mod worker_list;
 mod workers;
 mod worktrees;
+#[cfg(test)]
+mod seed;
 
 pub use audit::AuditRow;
 pub use db::{Store, Write};
 pub use error::StoreError;
 pub use events::{EventRow, NewEvent};
+pub use integrations::{IntegrationInputs, IntegrationRow};
 pub use owners::OwnerRow;
 pub use processes::ProcessRow;
-pub use integrations::{IntegrationInputs, IntegrationRow};
 pub use repo_locks::RepoLockRow;
 pub use snapshots::SnapshotRow;
 pub use states::{TurnState, Verified, WorkerMode, WorkerState};

@@ -93,7 +93,7 @@ async fn a_turn_goes_from_brief_to_report_and_snapshot() {
     let changes = stage.workers.changes(look.worker(), ChangeBase::Integrated).await.unwrap();
     let paths: Vec<String> = changes.list.iter().map(|c| c.path.lossy()).collect();
     assert_eq!(paths, ["a.txt", "b.txt"]);
-    let diff = changes.diff(Some(&changes.list[0].path), 10_000).await.unwrap();
+    let diff = changes.diff(&[&changes.list[0]], 10_000).await.unwrap();
     assert!(String::from_utf8(diff.text).unwrap().contains("+two"));
     assert_eq!(
         stage.states(&started.worker).await,

@@ -5,6 +5,17 @@ mod connector;
 mod context;
 mod context_files;
 mod context_git;
+mod integrate;
+mod integrate_view;
+mod worker;
+mod worker_inspect;
+mod worker_log;
+mod worker_message;
+mod worker_options;
+mod worker_start;
+mod worker_stop;
+mod worker_team;
+mod worker_views;
 
 use super::{Facts, ToolSpec};
 
@@ -13,5 +24,7 @@ use super::{Facts, ToolSpec};
 pub fn all(facts: &Facts) -> Vec<ToolSpec> {
     let mut all = connector::tools(facts);
     all.extend(context::tools());
+    all.extend(worker::tools());
+    all.extend(integrate::tools());
     all
 }

@@ -1,0 +1,308 @@
+//! `codex_worker_list`, `codex_worker_status`, `codex_worker_wait`: the team at a glance.
+
+use super::worker::{cleaned, target};
+use super::worker_views::{bare, brief_view, status_line};
+use crate::config::ToolMode;
+use crate::mcp::{Answer, Call, Hints, ToolError, ToolSpec, tool};
+use crate::store::{Scope, StateCount, WorkerFilter};
+use crate::worker::{Look, Until, WaitQuery};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// Workers that changed this recently are in scope `current`, in milliseconds.
+const RECENT: i64 = 4 * 60 * 60 * 1000;
+/// Workers of a page whose call says nothing.
+const PAGE: u32 = 50;
+/// Longest wait in seconds.
+const LONGEST: u64 = 45;
+/// Wait of a call that says nothing, in seconds.
+const USUAL: u64 = 30;
+
+/// Which workers a scope shows beside those at work and those that failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ScopeName {
+    /// This chat's, and those that changed within 4 hours.
+    #[default]
+    Current,
+    /// This chat's.
+    Conversation,
+    /// Those that changed within 4 hours.
+    Recent,
+    /// Every one.
+    History,
+    /// Every one.
+    All,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct TeamArgs {
+    /// Only workers of this repository. Default: all.
+    repo_path: Option<String>,
+    /// Beside workers at work or failed: current = this chat's and those of the last 4 hours;
+    /// conversation = this chat's; recent = of the last 4 hours; history, all = every one.
+    scope: ScopeName,
+    /// Only workers with a turn that is active or waits.
+    active_only: bool,
+    /// Also archived workers.
+    include_stopped: bool,
+    /// Only this chat's workers.
+    owned_only: bool,
+    /// Only workers started at this Unix time or later, in seconds.
+    created_after: Option<f64>,
+    /// Most workers of the page.
+    #[schemars(range(min = 1, max = 200), extend("default" = PAGE))]
+    limit: Option<u32>,
+    /// next_cursor of the page before.
+    cursor: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct WaitArgs {
+    /// Only workers of this repository. Default: all.
+    repo_path: Option<String>,
+    /// Only this worker, by name or id.
+    worker: Option<String>,
+    /// Seconds to wait at most; more than 45 counts as 45.
+    #[schemars(extend("default" = USUAL, "minimum" = 0))]
+    wait_seconds: Option<u64>,
+    /// `revision` of an earlier result: return at once if something changed since then. Default: now.
+    since_revision: Option<i64>,
+    /// change = a new state, message, error or snapshot; idle = nobody works any more.
+    #[schemars(extend("default" = "change"))]
+    until: Until,
+    /// Which workers the result shows, as for codex_worker_status.
+    scope: ScopeName,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(transform = bare)]
+struct Team {
+    #[schemars(with = "Vec<Map<String, Value>>")]
+    workers: Vec<Value>,
+    count: usize,
+    active: i64,
+    #[schemars(with = "Map<String, Value>")]
+    counts: Value,
+    summary: String,
+    suggested_action: &'static str,
+    #[schemars(with = "Map<String, Value>")]
+    hidden_workers: Value,
+    next_cursor: Option<String>,
+    revision: i64,
+    /// Of codex_worker_wait.
+    waited_seconds: Option<f64>,
+    changed: Option<bool>,
+    note: Option<String>,
+}
+
+pub(super) fn tools() -> Vec<ToolSpec> {
+    vec![list_tool(), status_tool(), wait_tool()]
+}
+
+fn list_tool() -> ToolSpec {
+    tool::<TeamArgs, Team, _, _>(
+        "codex_worker_list",
+        "Codex Worker List",
+        "List workers with state, report preview and whether they have changes; paged. The full report \
+         is in codex_worker_inspect.",
+        ToolMode::Worker,
+        Hints::READ,
+        ("Listing workers", "Workers ready"),
+        |call: Call, args| async move { cleaned(&call, list(&call, args, true)).await },
+    )
+}
+
+fn status_tool() -> ToolSpec {
+    tool::<TeamArgs, Team, _, _>(
+        "codex_worker_status",
+        "Codex Worker Status",
+        "The team in short: counts, one line a worker, what to do next. Always fresh; to follow work use \
+         codex_worker_wait instead of asking again and again.",
+        ToolMode::Worker,
+        Hints::READ,
+        ("Checking worker status", "Worker status ready"),
+        |call: Call, args| async move { cleaned(&call, list(&call, args, false)).await },
+    )
+}
+
+fn wait_tool() -> ToolSpec {
+    tool::<WaitArgs, Team, _, _>(
+        "codex_worker_wait",
+        "Codex Worker Wait",
+        "Wait until a worker changes state or says something (or until all are idle), then return the \
+         status. Returns the moment it happens, at once when nobody works, after 45 seconds at the latest.",
+        ToolMode::Worker,
+        Hints::READ,
+        ("Waiting on workers", "Worker status ready"),
+        |call: Call, args| async move { cleaned(&call, wait(&call, args)).await },
+    )
+}
+
+async fn list(call: &Call, args: TeamArgs, previews: bool) -> Result<Answer, ToolError> {
+    let filter = filter_of(call, &args).await?;
+    let limit = args.limit.unwrap_or(PAGE).clamp(1, 200);
+    let (team, text) = team(call, &filter, limit, previews).await?;
+    Answer::new(&team, text)
+}
+
+async fn wait(call: &Call, args: WaitArgs) -> Result<Answer, ToolError> {
+    let workers = &call.app.workers;
+    let asked = args.wait_seconds.unwrap_or(USUAL);
+    let mut query = WaitQuery { since: args.since_revision, until: args.until, ..WaitQuery::default() };
+    if let Some(name) = args.worker.as_deref().filter(|name| !name.trim().is_empty()) {
+        query.worker = Some(target(call, name, args.repo_path.as_deref()).await?.id);
+    }
+    let shown = TeamArgs { repo_path: args.repo_path, scope: args.scope, ..TeamArgs::default() };
+    let filter = filter_of(call, &shown).await?;
+    query.repo_key.clone_from(&filter.repo_key);
+    let waited = workers.wait(&query, Duration::from_secs(asked.min(LONGEST))).await?;
+    let (mut team, mut text) = team(call, &filter, PAGE, false).await?;
+    team.waited_seconds = Some((waited.took.as_secs_f64() * 1000.0).round() / 1000.0);
+    team.changed = Some(waited.happened);
+    team.note = wait_note(asked, waited.happened, waited.active);
+    if let Some(note) = &team.note {
+        text = format!("{note}\n{text}");
+    }
+    Answer::new(&team, text)
+}
+
+fn wait_note(asked: u64, happened: bool, active: i64) -> Option<String> {
+    let mut notes = Vec::new();
+    if asked > LONGEST {
+        notes.push(format!("wait_seconds was {asked}; a call waits {LONGEST} seconds at most."));
+    }
+    if !happened && active == 0 {
+        notes.push("Nobody works and nothing waits, so there was nothing to wait for.".to_owned());
+    } else if !happened {
+        notes.push("Nothing changed; the work goes on. Wait again with this revision.".to_owned());
+    }
+    (!notes.is_empty()).then(|| notes.join(" "))
+}
+
+async fn filter_of(call: &Call, args: &TeamArgs) -> Result<WorkerFilter, ToolError> {
+    let repo_key = match args.repo_path.as_deref().filter(|path| !path.trim().is_empty()) {
+        Some(path) => Some(call.app.context.repo(Some(path)).await?.key.as_str().to_owned()),
+        None => None,
+    };
+    let owner = || Some(call.caller.owner_ref.clone());
+    let since = call.app.clock.now_ms() - RECENT;
+    let scope = match args.scope {
+        ScopeName::Current => Some(Scope { owner_ref: owner(), changed_since: Some(since) }),
+        ScopeName::Conversation => Some(Scope { owner_ref: owner(), changed_since: None }),
+        ScopeName::Recent => Some(Scope { owner_ref: None, changed_since: Some(since) }),
+        ScopeName::History | ScopeName::All => None,
+    };
+    Ok(WorkerFilter {
+        repo_key,
+        owner_ref: owner().filter(|_| args.owned_only),
+        active_only: args.active_only,
+        archived: args.include_stopped,
+        created_after: args.created_after.map(|seconds| (seconds * 1000.0) as i64),
+        scope,
+        after: args.cursor.as_deref().map(cursor_of).transpose()?,
+    })
+}
+
+/// A place in the list: time of the last change, and id.
+fn cursor_of(text: &str) -> Result<(i64, String), ToolError> {
+    let parts = text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
+    parts.ok_or_else(|| ToolError::invalid("cursor is not a next_cursor of this tool"))
+}
+
+async fn team(
+    call: &Call,
+    filter: &WorkerFilter,
+    limit: u32,
+    previews: bool,
+) -> Result<(Team, String), ToolError> {
+    let workers = &call.app.workers;
+    let revision = workers.revision();
+    let mut looks = workers.list(filter, limit + 1).await?;
+    let more = looks.len() > limit as usize;
+    looks.truncate(limit as usize);
+    let last = looks.last().filter(|_| more).map(Look::worker);
+    let next_cursor = last.map(|w| format!("{}.{}", w.updated_at, w.id));
+    let counts = workers.count(filter).await?;
+    let everyone = WorkerFilter { scope: None, ..filter.clone() };
+    let hidden = total(&workers.count(&everyone).await?) - total(&counts);
+    // Those at work first; within that, the last changed first.
+    looks.sort_by_key(|look| !look.worker().state.is_active());
+    let summary = summary(&counts);
+    let text = team_text(&summary, &looks, hidden);
+    let team = Team {
+        workers: looks.iter().map(|look| shown(call, look, previews)).collect(),
+        count: looks.len(),
+        active: counts.iter().filter(|c| c.state.is_active()).map(|c| c.count).sum(),
+        counts: counts_view(&counts),
+        suggested_action: suggested(&counts),
+        summary,
+        hidden_workers: json!({ "count": hidden, "how_to_show": "scope=all" }),
+        next_cursor,
+        revision,
+        waited_seconds: None,
+        changed: None,
+        note: None,
+    };
+    Ok((team, text))
+}
+
+/// A worker in a result: `codex_worker_list` tells more of it than the status.
+fn shown(call: &Call, look: &Look, previews: bool) -> Value {
+    let mut view = brief_view(call, look);
+    let slim = ["report_preview", "owner_label", "latest_message", "archived", "reasoning_effort"];
+    if let (false, Some(members)) = (previews, view.as_object_mut()) {
+        members.retain(|name, _| !slim.contains(&name.as_str()));
+    }
+    view
+}
+
+fn total(counts: &[StateCount]) -> i64 {
+    counts.iter().map(|c| c.count).sum()
+}
+
+fn counts_view(counts: &[StateCount]) -> Value {
+    let mut view = Map::new();
+    view.insert("total".to_owned(), json!(total(counts)));
+    for count in counts {
+        view.insert(count.state.as_str().to_owned(), json!(count.count));
+    }
+    Value::Object(view)
+}
+
+fn summary(counts: &[StateCount]) -> String {
+    let mut text = format!("{} worker(s)", total(counts));
+    for count in counts {
+        text.push_str(&format!(" | {} {}", count.count, count.state.as_str()));
+    }
+    text
+}
+
+fn suggested(counts: &[StateCount]) -> &'static str {
+    let any = |state: &str| counts.iter().any(|c| c.state.as_str() == state && c.count > 0);
+    if counts.iter().any(|c| c.state.is_active() && c.count > 0) {
+        "wait"
+    } else if any("failed") || any("interrupted") {
+        "inspect"
+    } else if any("idle") {
+        "read_reports"
+    } else {
+        "start_workers"
+    }
+}
+
+fn team_text(summary: &str, looks: &[Look], hidden: i64) -> String {
+    let mut text = summary.to_owned();
+    for look in looks {
+        text.push_str("\n- ");
+        text.push_str(&status_line(look));
+    }
+    if hidden > 0 {
+        text.push_str(&format!("\n{hidden} more worker(s) with scope=all."));
+    }
+    text
+}
