@@ -13,6 +13,8 @@ mod meta;
 mod owners;
 mod processes;
 mod repo_locks;
+#[cfg(test)]
+mod seed;
 mod snapshots;
 mod states;
 mod threads;
@@ -21,8 +23,6 @@ mod turns;
 mod worker_list;
 mod workers;
 mod worktrees;
-#[cfg(test)]
-mod seed;
 
 pub use audit::AuditRow;
 pub use db::{Store, Write};

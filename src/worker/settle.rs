@@ -164,8 +164,7 @@ impl Workers {
             let payload = self.room.deps.journal.payload(&event).unwrap_or_default();
             seen.extend(serde_json::from_str::<Value>(&payload).ok());
         }
-        let refused =
-            |id: &str| steers.iter().any(|s| s.item_id == id && s.phase == "refused");
+        let refused = |id: &str| steers.iter().any(|s| s.item_id == id && s.phase == "refused");
         let mut waiting = Vec::new();
         for steer in steers.iter().filter(|s| s.phase == "sent" && !refused(&s.item_id)) {
             let payload = self.room.deps.journal.payload(steer).unwrap_or_default();

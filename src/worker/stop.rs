@@ -100,10 +100,7 @@ impl Workers {
         Err(refused(changes.list.iter().take(NAMED).map(|c| c.path.lossy()).collect()))
     }
 
-    async fn active_turn(
-        &self,
-        worker: &WorkerRow,
-    ) -> Result<Option<TurnRow>, WorkerError> {
+    async fn active_turn(&self, worker: &WorkerRow) -> Result<Option<TurnRow>, WorkerError> {
         let fresh = self.store().worker(&worker.id).await?.ok_or(StoreError::Missing)?;
         let id = fresh.current_turn.and_then(|id| id.parse::<TurnId>().ok());
         let Some(id) = id else { return Ok(None) };
@@ -130,8 +127,7 @@ impl Workers {
     ) -> Result<bool, WorkerError> {
         let Some(active) = self.carried(worker).await? else { return Ok(false) };
         let row = self.store().turn(&active.turn).await?.ok_or(StoreError::Missing)?;
-        let lease =
-            TurnLease { turn: row.id, worker: worker.id.clone(), epoch: row.lease_epoch };
+        let lease = TurnLease { turn: row.id, worker: worker.id.clone(), epoch: row.lease_epoch };
         match self.store().set_turn_state(&lease, TurnState::Stopping).await {
             Ok(_) | Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),

@@ -112,7 +112,8 @@ async fn names_are_unique_in_a_repository_whatever_their_case() {
     request.auto_suffix = true;
     let second = stage.workers.start(request).await.unwrap().worker;
     assert!(second.name.starts_with("ada 20"), "{}", second.name);
-    let other = repository(&stage.git, stage.dir.path().canonicalize().unwrap().join("other")).await;
+    let other =
+        repository(&stage.git, stage.dir.path().canonicalize().unwrap().join("other")).await;
     let mut request = stage.request("Ada", WorkerMode::ReadOnly);
     request.repo = other.clone();
     let third = stage.workers.start(request).await.unwrap().worker;

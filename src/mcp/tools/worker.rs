@@ -1,7 +1,9 @@
 //! The worker tools: what they share, and the list of them.
 
 use super::worker_views::Cleaner;
-use super::{worker_inspect, worker_message, worker_options, worker_start, worker_stop, worker_team};
+use super::{
+    worker_inspect, worker_message, worker_options, worker_start, worker_stop, worker_team,
+};
 use crate::mcp::{Answer, Call, ToolError, ToolSpec};
 use crate::store::WorkerRow;
 use std::future::Future;

@@ -91,8 +91,11 @@ pub(super) fn tool_spec() -> ToolSpec {
 async fn inspect(call: &Call, args: InspectArgs) -> Result<Answer, ToolError> {
     let worker = target(call, &args.worker, args.repo_path.as_deref()).await?;
     if args.wait_seconds > 0 {
-        let query =
-            WaitQuery { worker: Some(worker.id.clone()), until: Until::Idle, ..WaitQuery::default() };
+        let query = WaitQuery {
+            worker: Some(worker.id.clone()),
+            until: Until::Idle,
+            ..WaitQuery::default()
+        };
         call.app.workers.wait(&query, Duration::from_secs(args.wait_seconds)).await?;
     }
     let look = call.app.workers.look(&worker).await?;
@@ -156,7 +159,10 @@ impl Seen<'_> {
             .with("compared_with", self.args.since)
             .with("snapshot_id", &changes.to.id)
             .with("ignored_count", notes.ignored_count)
-            .with("nested_repositories", notes.nested.iter().map(GitPath::lossy).collect::<Vec<_>>());
+            .with(
+                "nested_repositories",
+                notes.nested.iter().map(GitPath::lossy).collect::<Vec<_>>(),
+            );
         self.as_of(view, &changes).answer(text)
     }
 
@@ -285,6 +291,7 @@ impl Seen<'_> {
 
 fn head(look: &Look) -> String {
     let worker = look.worker();
-    let changes = if look.has_changes() { "has changes that are not integrated" } else { "no changes" };
+    let changes =
+        if look.has_changes() { "has changes that are not integrated" } else { "no changes" };
     format!("{} ({}): {}, {changes}", worker.name, worker.mode.as_str(), worker.state.as_str())
 }

@@ -72,7 +72,8 @@ async fn message(call: &Call, args: MessageArgs) -> Result<Answer, ToolError> {
     let from = call.app.workers.revision();
     let delivered = call.app.workers.message(&worker, request).await?;
     let look = call.app.workers.look(&worker).await?;
-    let view = WorkerView::of(call, &look, false).with("accepted", true).with("since_revision", from);
+    let view =
+        WorkerView::of(call, &look, false).with("accepted", true).with("since_revision", from);
     match delivered {
         Delivered::Steered { turn } => {
             let note = "It went into the running turn; the worker takes it up at its next step.";

@@ -153,7 +153,8 @@ async fn list(call: &Call, args: TeamArgs, previews: bool) -> Result<Answer, Too
 async fn wait(call: &Call, args: WaitArgs) -> Result<Answer, ToolError> {
     let workers = &call.app.workers;
     let asked = args.wait_seconds.unwrap_or(USUAL);
-    let mut query = WaitQuery { since: args.since_revision, until: args.until, ..WaitQuery::default() };
+    let mut query =
+        WaitQuery { since: args.since_revision, until: args.until, ..WaitQuery::default() };
     if let Some(name) = args.worker.as_deref().filter(|name| !name.trim().is_empty()) {
         query.worker = Some(target(call, name, args.repo_path.as_deref()).await?.id);
     }
