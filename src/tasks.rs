@@ -1,1 +1,53 @@
 //! Background tasks and their ordered shutdown.
+
+use crate::app::App;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// The tasks that run as long as the engine does.
+pub struct Tasks {
+    cancel: CancellationToken,
+    scheduler: JoinHandle<()>,
+}
+
+impl Tasks {
+    /// Picks up what an earlier engine left (locks, half-done integrations and worktrees, running
+    /// turns), then starts claiming turns.
+    #[must_use]
+    pub fn start(app: &Arc<App>) -> Self {
+        let cancel = CancellationToken::new();
+        let scheduler = tokio::spawn(run(app.clone(), cancel.clone()));
+        Self { cancel, scheduler }
+    }
+
+    /// Stops claiming turns. Unless they are kept, running turns are interrupted and waited for.
+    pub async fn stop(self, app: &App, keep_turns: bool) {
+        self.cancel.cancel();
+        app.workers.shutdown(keep_turns).await;
+        if let Err(error) = self.scheduler.await {
+            tracing::error!(%error, "the scheduler ended badly");
+        }
+    }
+}
+
+async fn run(app: Arc<App>, cancel: CancellationToken) {
+    recover(&app).await;
+    app.workers.run(cancel).await;
+}
+
+/// Each step is on its own: one that fails is logged and leaves the others to be done.
+async fn recover(app: &App) {
+    if let Err(error) = app.integrations.reconcile(&app.git).await {
+        tracing::error!(%error, "integrations of an earlier engine could not be reconciled");
+    }
+    if let Err(error) = app.locks.reconcile(&app.git).await {
+        tracing::error!(%error, "locks of an earlier engine could not be reconciled");
+    }
+    if let Err(error) = app.worktrees.reconcile(&app.git).await {
+        tracing::error!(%error, "worktrees of an earlier engine could not be reconciled");
+    }
+    if let Err(error) = app.workers.recover().await {
+        tracing::error!(%error, "turns of an earlier engine could not be picked up");
+    }
+}

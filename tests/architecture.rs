@@ -15,54 +15,26 @@ mod source;
 
 use source::House;
 
-fn none(what: &str, mut found: Vec<String>) {
-    found.sort();
-    assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
-}
-
 #[test]
-fn every_room_stands_on_a_floor() {
+fn the_house_stands() {
     let house = House::read();
-    none("rooms that src/lib.rs puts on no floor", rules::homeless(&house));
     assert!(house.files.len() > 30, "only {} files found", house.files.len());
-}
-
-#[test]
-fn imports_go_down() {
-    none(
-        "imports that go up, or to a sibling the room does not name",
-        rules::upward(&House::read()),
-    );
-}
-
-#[test]
-fn sql_lives_in_the_store() {
-    none("SQL outside of src/store", rules::sql(&House::read()));
-}
-
-#[test]
-fn files_are_small() {
-    none("files over 400 lines", rules::oversized(&House::read()));
-}
-
-#[test]
-fn a_mod_file_is_a_paragraph_and_names() {
-    none("mod.rs with logic, or without a paragraph", rules::mod_files(&House::read()));
-}
-
-#[test]
-fn bans_are_lifted_only_by_their_owners() {
-    none("allow(clippy::disallowed_methods)", rules::lifted_bans(&House::read()));
-}
-
-#[test]
-fn errors_of_any_kind_stay_at_the_doors() {
-    none("anyhow below the doors", rules::anyhow_below(&House::read()));
-}
-
-#[test]
-fn what_a_stranger_looks_for_is_there() {
-    none("missing", rules::missing_files());
+    let rules = [
+        ("rooms that src/lib.rs puts on no floor", rules::homeless(&house)),
+        ("imports that go up, or to a sibling the room does not name", rules::upward(&house)),
+        ("SQL outside of src/store", rules::sql(&house)),
+        ("files over 400 lines", rules::oversized(&house)),
+        ("a mod.rs with logic, or without a paragraph", rules::mod_files(&house)),
+        ("bans lifted by a room that does not own them", rules::lifted_bans(&house)),
+        ("anyhow below the doors", rules::anyhow_below(&house)),
+        ("files a stranger looks for", rules::missing_files()),
+    ];
+    let broken: Vec<String> = rules
+        .into_iter()
+        .filter(|(_, found)| !found.is_empty())
+        .map(|(rule, found)| format!("{rule}:\n  {}", found.join("\n  ")))
+        .collect();
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
 
 /// The rules themselves, tried on sources that break them.

@@ -59,7 +59,7 @@ fn dispatch(command: Command, global: &Global) -> Result<ExitCode, CliError> {
         Command::InstallCodex(args) => wait_for(install_codex::run(&args, global)),
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Man => Ok(man::run()),
-        Command::Sidecar(args) => sidecar::run(&args, global),
+        Command::Sidecar(args) => wait_for(sidecar::run(args, global)),
         Command::Model(args) => wait_for(model::run(&args, global)),
     }
 }
@@ -81,6 +81,8 @@ fn wait_for(
 /// What the program thinks goes to standard error; `PATCHBAY_LOG` says how much (`warn` by default).
 fn log_to_stderr(env: &Env) {
     let wanted = env.text("PATCHBAY_LOG").unwrap_or("warn");
+    // rmcp names sessions at its level `info`; a session's id is private.
+    let wanted = format!("{wanted},rmcp=warn");
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("warn"));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

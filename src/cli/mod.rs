@@ -9,6 +9,7 @@ mod args;
 mod completions;
 mod demo;
 mod doctor;
+mod engine;
 mod engine_client;
 mod entry;
 mod error;
@@ -26,3 +27,6 @@ mod terminal;
 mod worker;
 
 pub use entry::{main, main_stdio};
+
+#[cfg(test)]
+mod tests;

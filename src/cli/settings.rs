@@ -38,8 +38,11 @@ impl Settings {
         layers.env(&global.env);
         flags(global, &mut layers, serve, listen);
         let notes = layers.notes().to_vec();
-        let config = layers.build()?;
+        let mut config = layers.build()?;
         let roots = roots(global, serve, &config)?;
+        // What is served is what the checks and the settings tool speak of.
+        config.repositories.default = roots.all().first().cloned();
+        config.repositories.allowed = roots.all().iter().skip(1).cloned().collect();
         Ok(Self { config: Arc::new(config), roots, file, notes })
     }
 }

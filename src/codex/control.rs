@@ -1,6 +1,6 @@
 use super::CodexError;
 use crate::paths::StateDir;
-use crate::process::Identity;
+use crate::process::{Identity, Ladder};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::PathBuf;
@@ -58,6 +58,11 @@ pub(super) fn record(state: &StateDir) -> PathBuf {
     state.run().join("sidecar.json")
 }
 
+/// What the record says.
+pub(super) fn facts(state: &StateDir) -> Option<Facts> {
+    serde_json::from_slice(&std::fs::read(record(state)).ok()?).ok()
+}
+
 /// The app-server's socket.
 pub(super) fn codex_socket(state: &StateDir) -> PathBuf {
     state.run().join("codex.sock")
@@ -70,21 +75,26 @@ pub(super) fn codex_log(state: &StateDir) -> PathBuf {
 
 /// A connection to the sidecar. While it is open, the sidecar knows that a server is there.
 #[derive(Debug)]
-pub(super) struct Link(BufReader<UnixStream>);
+pub(super) struct Link {
+    stream: BufReader<UnixStream>,
+    sidecar: Option<Identity>,
+}
 
 impl Link {
     /// Connects; `None` when no sidecar listens.
     pub(super) async fn connect(state: &StateDir) -> Option<Self> {
-        UnixStream::connect(socket(state)).await.ok().map(|stream| Self(BufReader::new(stream)))
+        let stream = UnixStream::connect(socket(state)).await.ok()?;
+        let sidecar = stream.peer_cred().ok().and_then(|peer| Identity::of(peer.pid()?));
+        Some(Self { stream: BufReader::new(stream), sidecar })
     }
 
     async fn ask(&mut self, ask: Ask, limit: Duration) -> io::Result<Answer> {
         let mut line = serde_json::to_string(&ask)?;
         line.push('\n');
         let exchange = async {
-            self.0.get_mut().write_all(line.as_bytes()).await?;
+            self.stream.get_mut().write_all(line.as_bytes()).await?;
             let mut answer = String::new();
-            self.0.read_line(&mut answer).await?;
+            self.stream.read_line(&mut answer).await?;
             Ok(serde_json::from_str(&answer)?)
         };
         tokio::time::timeout(limit, exchange).await.map_err(|_| io::ErrorKind::TimedOut)?
@@ -94,7 +104,7 @@ impl Link {
     ///
     /// # Errors
     /// [`CodexError::Config`] when codex did not take its configuration, [`CodexError::Start`] when it did
-    /// not come up for another reason, [`CodexError::Sidecar`] when the sidecar does not answer.
+    /// not come up for another reason, [`CodexError::Sidecar`] when the sidecar does not answer or ends.
     pub(super) async fn hello(&mut self) -> Result<Facts, CodexError> {
         match self.ask(Ask::Hello, Duration::from_secs(40)).await {
             Ok(Answer::Up(facts)) => Ok(facts),
@@ -104,11 +114,19 @@ impl Link {
         }
     }
 
-    /// Asks it to end codex and itself; returns when nothing of them is left.
+    /// Asks it to end codex and itself; returns when nothing of them is left. A sidecar that does not
+    /// obey is ended.
     pub(super) async fn end(mut self) -> Result<(), CodexError> {
-        match self.ask(Ask::End, Duration::from_secs(30)).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(CodexError::Sidecar(error.to_string())),
+        let asked = self.ask(Ask::End, Duration::from_secs(30)).await;
+        let Some(sidecar) = self.sidecar else {
+            return asked.map(drop).map_err(|e| CodexError::Sidecar(e.to_string()));
+        };
+        if sidecar.ended_within(Duration::from_secs(10)).await
+            || Ladder::default().end(&sidecar).await
+        {
+            Ok(())
+        } else {
+            Err(CodexError::Sidecar("it did not end".to_owned()))
         }
     }
 }

@@ -34,7 +34,7 @@ impl Launch {
     pub(super) async fn live(&self, codex: &CodexProgram) -> Result<Live, CodexError> {
         let settings = home::settings(codex, &self.env, &self.config, &self.state);
         let digest = hex::encode(Sha256::digest(settings.to_string()));
-        let (mut link, facts) = match self.running(codex, &digest).await {
+        let (link, facts) = match self.running(codex, &digest).await {
             Some(found) => found,
             None => self.start(codex, &settings, &digest).await?,
         };
@@ -42,9 +42,6 @@ impl Launch {
             Ok(client) => Ok(Live { client, facts, _link: link }),
             Err(error) => {
                 // No turn may run on it: it goes, so that the next attempt starts anew.
-                if let Err(error) = link.hello().await {
-                    tracing::debug!(%error, "the sidecar is gone already");
-                }
                 let _ = link.end().await;
                 Err(error)
             }
@@ -54,18 +51,20 @@ impl Launch {
     /// The sidecar that runs already. One with another codex or configuration is ended.
     async fn running(&self, codex: &CodexProgram, digest: &str) -> Option<(Link, Facts)> {
         let mut link = Link::connect(&self.state).await?;
-        match link.hello().await {
-            Ok(facts) if facts.config == digest && facts.bin == codex.binary => Some((link, facts)),
-            Ok(facts) => {
-                tracing::info!(version = facts.version, "codex is replaced: its settings changed");
-                let _ = link.end().await;
-                None
-            }
-            Err(error) => {
-                tracing::warn!(%error, "an earlier sidecar does not serve");
-                None
-            }
-        }
+        let refused = match link.hello().await {
+            Ok(facts) if Self::usable(&facts, codex, digest) => return Some((link, facts)),
+            Ok(facts) => format!("codex {} has other settings, or is dead", facts.version),
+            Err(error) => error.to_string(),
+        };
+        // There is one sidecar at a time: this one is gone before another starts.
+        let ended = link.end().await;
+        tracing::info!(refused, ?ended, "the sidecar is replaced");
+        None
+    }
+
+    /// Whether it is the codex that we would start, with the same settings, and still alive.
+    fn usable(facts: &Facts, codex: &CodexProgram, digest: &str) -> bool {
+        facts.config == digest && facts.bin == codex.binary && facts.codex.alive()
     }
 
     async fn start(
@@ -80,8 +79,13 @@ impl Launch {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         loop {
             if let Some(mut link) = Link::connect(&self.state).await {
-                let facts = link.hello().await?;
-                return Ok((link, facts));
+                match link.hello().await {
+                    Ok(facts) => return Ok((link, facts)),
+                    Err(error) => {
+                        let _ = link.end().await;
+                        return Err(error);
+                    }
+                }
             }
             if tokio::time::Instant::now() > deadline {
                 return Err(CodexError::Sidecar("it did not come up within 20 s".to_owned()));

@@ -4,7 +4,7 @@ use super::control::Link;
 use super::launch::{Launch, Live};
 
 use super::route::Route;
-use super::{CodexProgram, locate, models, replay, threads};
+use super::{CodexProgram, locate, models, replay, sidecar, threads};
 use crate::backend::{
     Attached, Backend, BackendError, EventSink, ModelMenu, ThreadRef, ThreadSpec, TurnSpec,
 };
@@ -276,18 +276,19 @@ impl Backend for AppServer {
     }
 }
 
-/// Ends the sidecar of a state directory, codex, and every process that they started. False when none
-/// answered; what a dead one left is ended by the next one that starts.
+/// Ends the sidecar of a state directory, codex, and every process that they started; where the sidecar
+/// is dead, what it left. False when something stays.
 pub async fn end_sidecar(state: &StateDir) -> bool {
-    match Link::connect(state).await {
-        Some(link) => match link.end().await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::warn!(%error, "the sidecar did not end");
-                false
-            }
-        },
-        None => false,
+    let Some(link) = Link::connect(state).await else {
+        sidecar::sweep_dead(state).await;
+        return true;
+    };
+    match link.end().await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(%error, "the sidecar did not end");
+            false
+        }
     }
 }
 

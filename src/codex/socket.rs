@@ -54,12 +54,16 @@ mod tests {
     async fn a_socket_in_an_open_directory_is_refused() {
         std::fs::create_dir_all("target/tmp").unwrap();
         let dir = tempfile::tempdir_in("target/tmp").unwrap();
+        let mode = |bits| {
+            std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(bits)).unwrap();
+        };
+        mode(0o700);
         let target = dir.path().join("t.sock");
         let _listener = tokio::net::UnixListener::bind(&target).unwrap();
         let link = dir.path().join("link.sock");
         std::os::unix::fs::symlink(target.canonicalize().unwrap(), &link).unwrap();
         assert!(real_socket(&link).is_ok());
-        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        mode(0o755);
         assert_eq!(real_socket(&link).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
     }
 }

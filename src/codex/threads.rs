@@ -120,7 +120,7 @@ pub(super) fn gone(error: CallError) -> BackendError {
 }
 
 fn is_gone(message: &str) -> bool {
-    ["no rollout found", "thread not found", "not found", "not materialized"]
+    ["no rollout found", "thread not found", "not materialized"]
         .iter()
         .any(|words| message.contains(words))
 }

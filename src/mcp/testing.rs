@@ -1,23 +1,14 @@
 //! For tests: a server on a state directory of its own, and tools that misbehave on purpose.
 
 use super::{Answer, Facts, Hints, Server, ToolError, ToolSpec, tool, tools};
-use crate::app::App;
+use crate::app::{App, AppOptions};
 use crate::clock::Clock;
-use crate::codex::AppServer;
 use crate::config::{Config, ToolMode};
-use crate::context::Context;
-use crate::git::Git;
-use crate::integration::Integrations;
-use crate::journal::Journal;
-use crate::lock::Locks;
-use crate::ownership::Owners;
 use crate::paths::{AllowedRoots, Env, StateDir};
 use crate::secret::Secret;
-use crate::store::Store;
-use crate::worker::{Workers, WorkersDeps};
-use crate::worktree::Worktrees;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
@@ -47,42 +38,15 @@ impl Bed {
         let dir = tempfile::tempdir_in(base).unwrap();
         let state = StateDir::open(&dir.path().join("state")).unwrap();
         let clock = Clock::system();
-        let store = Store::open(&state.store_db(), clock.clone()).await.unwrap();
-        let config = Arc::new(config);
-        let roots = AllowedRoots::new([]).unwrap();
-        let git = Git::new(&Env::default());
-        let context = Context::new(config.clone(), roots, git.clone()).unwrap();
-        let worktrees = Worktrees::new(store.clone(), state.clone(), clock.clone());
-        let locks = Locks::new(store.clone(), &state, clock.clone());
-        let integrations =
-            Integrations::new(store.clone(), locks, worktrees.clone(), clock.clone());
-        let backend = AppServer::new(
-            state.clone(),
-            Env::default(),
-            Arc::new(config.codex.clone()),
-            store.clone(),
-            clock.clone(),
-            "patchbay".into(),
-        );
-        let workers = Workers::new(WorkersDeps {
-            store: store.clone(),
-            journal: Journal::start(store.clone(), state.clone()),
-            worktrees,
-            backend: Arc::new(backend),
-            config: config.clone(),
-            clock: clock.clone(),
-            git,
-        });
-        let app = Arc::new(App {
-            config,
-            context,
+        let app = App::open(AppOptions {
             state: state.clone(),
+            env: Env::default(),
+            config: Arc::new(config),
+            roots: AllowedRoots::new([]).unwrap(),
             clock,
-            store,
-            owners: Owners::new([7; 32]),
-            integrations,
-            workers,
+            program: PathBuf::from("patchbay"),
         });
+        let app = app.await.unwrap();
         let token = Secret::generate().unwrap();
         Self { state, app, token, probe: Probe::default(), _dir: dir }
     }

@@ -23,6 +23,14 @@ impl Secret {
     /// # Errors
     /// When the kernel gives no random bytes.
     pub fn generate() -> Result<Self, BadSecret> {
+        Ok(Self(SecretString::from(hex::encode(Self::random_bytes()?))))
+    }
+
+    /// 32 random bytes from the kernel, for keys and salts.
+    ///
+    /// # Errors
+    /// When the kernel gives none.
+    pub fn random_bytes() -> Result<[u8; 32], BadSecret> {
         let mut bytes = [0_u8; 32];
         let mut filled = 0;
         while filled < bytes.len() {
@@ -31,7 +39,7 @@ impl Secret {
                 rustix::rand::GetRandomFlags::empty(),
             )?;
         }
-        Ok(Self(SecretString::from(hex::encode(bytes))))
+        Ok(bytes)
     }
 
     /// Takes a token that was made elsewhere.

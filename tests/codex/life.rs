@@ -133,3 +133,22 @@ async fn two_servers_share_one_codex() {
     assert_ne!(a.unwrap().id, b.unwrap().id);
     rig.end().await;
 }
+
+#[tokio::test]
+async fn what_a_killed_sidecar_left_is_ended_without_a_new_one() {
+    let rig = Rig::new().await;
+    let server = rig.server();
+    let spec = rig.thread(Sandbox::Worktree);
+    let thread = server.open_thread(&spec, None).await.unwrap();
+    let (sink, mut events) = mpsc::channel(64);
+    server.start_turn(&thread, &spec, &turn(&sh("sleep 600")), sink).await.unwrap();
+    until(&mut events, command_began).await;
+    assert_eq!(patchbay::codex::sidecar::sweep_dead(&rig.state).await, 0, "a live one is kept");
+    let sidecar = recorded(&rig, "sidecar");
+    sidecar.signal(Signal::KILL).unwrap();
+    assert!(sidecar.ended_within(Duration::from_secs(5)).await);
+    patchbay::codex::sidecar::sweep_dead(&rig.state).await;
+    assert_eq!(rig.left(), []);
+    assert!(matches!(drain(&mut events).await.last(), Some(TurnEvent::Lost)));
+    rig.end().await;
+}

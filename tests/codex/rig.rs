@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 /// A state directory, a repository with one worktree, a scripted model.
 pub struct Rig {
-    pub dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
     pub state: StateDir,
     pub base: PathBuf,
     pub tree: PathBuf,
@@ -64,7 +64,7 @@ impl Rig {
         ];
         let env = env.map(|(k, v)| (k.to_owned(), v)).to_vec();
         let store = Store::open(&state.store_db(), Clock::system()).await.unwrap();
-        Self { dir, state, base, tree, tmp, model, store, config, env }
+        Self { _dir: dir, state, base, tree, tmp, model, store, config, env }
     }
 
     pub fn server(&self) -> AppServer {

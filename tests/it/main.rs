@@ -13,6 +13,8 @@
 mod support;
 
 mod crash;
+mod demo;
 mod hostile;
 mod loops;
 mod read_only;
+mod scripted;

@@ -1,9 +1,9 @@
 use crate::codex::control;
-use crate::codex::control::Facts;
 use crate::codex::socket::remove_stale;
 use crate::paths::StateDir;
 use crate::process::{Identity, Process, descendants, end_all, marked, session_members};
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::Signal;
 use std::fs::File;
 use std::time::Duration;
 
@@ -30,7 +30,12 @@ impl Sole {
 /// of codex or a worker's temporary directory in its environment. Sandbox helpers have sessions of their own.
 pub(super) async fn sweep(state: &StateDir) -> usize {
     let mut found = strays(state);
-    if let Some(facts) = read(state) {
+    if let Some(facts) = control::facts(state) {
+        // Codex goes first and at once: given time, it would tell the model that the command, which is
+        // ended as well, had failed, and the turn would complete on that.
+        if matches!(facts.codex.signal(Signal::KILL), Ok(true)) {
+            facts.codex.ended_within(Duration::from_secs(2)).await;
+        }
         // The session is ours to end only while its leader's pid was not given to somebody else.
         let leader = facts.sidecar;
         let reused = Identity::of(leader.pid).is_some_and(|now| now != leader);
@@ -41,6 +46,18 @@ pub(super) async fn sweep(state: &StateDir) -> usize {
     let ended = end(found).await;
     forget(state);
     ended
+}
+
+/// Ends what a dead sidecar left; does nothing while one lives. Returns how many processes were ended.
+pub async fn sweep_dead(state: &StateDir) -> usize {
+    match Sole::take(state) {
+        Ok(Some(_sole)) => sweep(state).await,
+        Ok(None) => 0,
+        Err(error) => {
+            tracing::warn!(%error, "leftovers of codex cannot be looked for");
+            0
+        }
+    }
 }
 
 /// Ends everything below this process and everything that it can be told to have started.
@@ -71,11 +88,6 @@ async fn end(found: Vec<Process>) -> usize {
     targets.sort_by_key(|t| t.pid);
     targets.dedup();
     end_all(&targets, Duration::from_secs(1)).await
-}
-
-/// The record of the last sidecar.
-pub(super) fn read(state: &StateDir) -> Option<Facts> {
-    serde_json::from_slice(&std::fs::read(control::record(state)).ok()?).ok()
 }
 
 /// Removes the record and the sockets.

@@ -9,4 +9,5 @@ mod run;
 mod serve;
 
 pub use args::SidecarArgs;
+pub use guard::sweep_dead;
 pub use run::main;

@@ -56,13 +56,14 @@ async fn run(args: &SidecarArgs, env: &Env) -> Result<(), CodexError> {
             record(&state, &facts);
             known.send_replace(Some(Answer::Up(facts.clone())));
             let idle = Idle::new(Duration::from_secs(args.idle_seconds), Instant::now());
-            supervise(&state, child, &facts.codex, idle, watchers, &connected).await;
+            supervise(&state, child, &facts.codex, idle, watchers, &connected, &known).await;
         }
         Err(detail) => {
             known.send_replace(Some(Answer::Failed { detail }));
-            tell(&connected).await;
+            let asked = tell(&connected, watchers.wishes).await;
             guard::end_rest(&state).await;
             guard::forget(&state);
+            answer_wish(asked).await;
         }
     }
     Ok(())
@@ -156,13 +157,26 @@ fn said(log: &Path, from: u64) -> String {
     text[start..].trim().chars().take(2000).collect()
 }
 
-/// Gives servers 10 s to ask why codex failed.
-async fn tell(connected: &AtomicUsize) {
-    for round in 0..200 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        if round > 4 && connected.load(Ordering::SeqCst) == 0 {
-            return;
+/// Gives servers 10 s to ask why codex failed; ends at once when one wishes so.
+async fn tell(connected: &AtomicUsize, mut wishes: mpsc::Receiver<End>) -> Option<End> {
+    let mut tick = tokio::time::interval(Duration::from_millis(250));
+    for round in 0..40 {
+        tokio::select! {
+            wish = wishes.recv() => return wish,
+            _ = tick.tick() => {}
         }
+        if round > 1 && connected.load(Ordering::SeqCst) == 0 {
+            break;
+        }
+    }
+    None
+}
+
+async fn answer_wish(asked: Option<End>) {
+    if let Some(done) = asked {
+        let _ = done.send(());
+        // The answer leaves before the process does.
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -180,6 +194,7 @@ async fn supervise(
     mut idle: Idle,
     mut watchers: Watchers,
     connected: &AtomicUsize,
+    known: &watch::Sender<Option<Answer>>,
 ) {
     let mut tick = tokio::time::interval(Duration::from_millis(500));
     let mut asked = None;
@@ -207,16 +222,13 @@ async fn supervise(
             }
         }
     }
+    known.send_replace(Some(Answer::Ended));
     Ladder::default().end(codex).await;
     let _ = child.wait().await;
     guard::end_rest(state).await;
     reap(codex.pid);
     guard::forget(state);
-    if let Some(done) = asked {
-        let _ = done.send(());
-        // The answer leaves before the process does.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    answer_wish(asked).await;
 }
 
 /// Reaps orphans that came to us. Codex itself belongs to its own handle.

@@ -32,45 +32,48 @@ enum View {
     IntegrationPreview,
 }
 
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct InspectArgs {
     /// Name or id.
-    #[schemars(required)]
     worker: String,
-    /// Repository that the name belongs to.
+    /// Repository of the name.
     repo_path: Option<String>,
-    /// report: its words. status: what it does. changes, diff, file: its files as of its last ended
-    /// turn. log: its journal. queue: messages that wait. integration_preview: what an apply would do.
+    /// report: its words. changes, diff, file: its files when its last turn ended. log: its journal.
+    /// queue: waiting messages. integration_preview: what an apply would do, with its token.
+    #[serde(default)]
     #[schemars(extend("default" = "report"))]
     view: View,
-    /// First wait until it is idle, at most this many seconds; more than 45 counts as 45.
-    #[schemars(extend("default" = 0, "minimum" = 0))]
+    /// Wait until it is idle, at most 45.
+    #[serde(default)]
+    #[schemars(extend("minimum" = 0))]
     wait_seconds: u64,
-    /// For diff (default: all files) and file.
+    /// View file; view diff (default: all files).
     file_path: Option<String>,
-    /// Exact path in base64, for a name that is not UTF-8; wins over file_path.
+    /// Exact path in base64, for a name that is not UTF-8.
     path_b64: Option<String>,
-    /// For file: first line.
-    #[schemars(range(min = 1), extend("default" = 1))]
+    /// View file: first line.
+    #[schemars(range(min = 1))]
     start_line: Option<u64>,
-    /// For file: last line, included.
+    /// View file: last line.
     #[schemars(range(min = 1))]
     end_line: Option<u64>,
-    /// For file: start at this byte instead (next_start_byte of a cut page).
+    /// View file: first byte instead of a line.
     start_byte: Option<u64>,
-    /// For file and diff: most bytes; the operator's bound is default and most.
+    /// View file, diff: most bytes.
     #[schemars(range(min = 1))]
     max_bytes: Option<usize>,
-    /// For changes and diff: since the last integration, or since the worker's start.
+    /// View changes, diff: since the last integration or the worker's start.
+    #[serde(default)]
     #[schemars(extend("default" = "integrated"))]
     since: ChangeBase,
-    /// For log: next_cursor of the page before.
+    /// View log: next_cursor of the page before.
     cursor: Option<i64>,
-    /// For log: most events.
+    /// View log: most events.
     #[schemars(range(min = 1, max = 500), extend("default" = 100))]
     limit: Option<u32>,
-    /// For integration_preview: globs of uncommitted base files that may be merged with.
+    /// View integration_preview: globs of files with uncommitted edits that may be merged with.
+    #[serde(default)]
     #[schemars(length(max = 50))]
     accepted_dirty_base: Vec<String>,
 }
@@ -79,8 +82,8 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<InspectArgs, WorkerView, _, _>(
         "codex_worker_inspect",
         "Codex Worker Inspect",
-        "Look at one worker: its report (what it claims), and what was observed: changed files, diff, \
-         file contents, journal, waiting messages, integration preview.",
+        "Look at one worker: its report (what it claims) and what was observed: changed files, diffs, \
+         files, journal, waiting messages, integration preview.",
         ToolMode::Worker,
         Hints::READ,
         ("Checking worker", "Worker report ready"),

@@ -14,21 +14,20 @@ use serde::Deserialize;
 struct MessageArgs {
     /// Name or id.
     worker: String,
-    /// The message; with queue_action=edit the new words. At most 200,000 bytes.
+    /// What to say; with queue_action=edit the new words.
     #[schemars(length(max = 200_000))]
     message: Option<String>,
-    /// Repository that the name belongs to.
+    /// Repository of the name.
     repo_path: Option<String>,
-    /// For a busy worker: steer = into the running turn, queue = as the next turn. Default: steer
-    /// where possible, else queue; the reply says which.
+    /// To a busy worker: into the running turn, or as the next one. Default: steer where possible.
     delivery: Option<Delivery>,
-    /// Another model from this turn on, or `default`. Default: the worker's.
+    /// Model from now on, or `default`.
     #[schemars(length(max = 128))]
     model: Option<String>,
-    /// Another effort from this turn on, or `default`. Default: the worker's.
+    /// Effort from now on, or `default`.
     #[schemars(length(max = 16))]
     reasoning_effort: Option<String>,
-    /// A message that waits (view=queue shows them), for queue_action.
+    /// A waiting message, see view=queue.
     queued_id: Option<String>,
     /// What to do with it.
     queue_action: Option<QueueAction>,
@@ -45,8 +44,8 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<MessageArgs, WorkerView, _, _>(
         "codex_worker_message",
         "Codex Worker Message",
-        "Send a follow-up to a worker: same conversation, same worktree. A busy worker is steered by \
-         default. Also edits or cancels a message that still waits.",
+        "Send a follow-up to a worker: same conversation, same worktree. While it works the message steers \
+         it; the reply says whether it was steered or queued. Also edits or cancels a waiting message.",
         ToolMode::Worker,
         Hints { read_only: false, destructive: false, open_world: true, idempotent: false },
         ("Messaging worker", "Message delivered"),

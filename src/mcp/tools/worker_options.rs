@@ -24,25 +24,29 @@ struct OptionsArgs {
     max_models: Option<usize>,
     /// Descriptions too.
     include_model_details: bool,
-    /// Accepted; the menu is the same for all repositories.
+    /// Ignored: all repositories have the same menu.
     repo_path: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(transform = bare)]
 struct Menu {
+    #[schemars(skip)]
     source: &'static str,
     codex_version: String,
     default_model: Option<String>,
     default_reasoning_effort: Option<String>,
-    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    #[schemars(skip)]
     selected_model: Option<Value>,
     #[schemars(with = "Vec<serde_json::Map<String, Value>>")]
     models: Vec<Value>,
+    #[schemars(skip)]
     model_count: usize,
     models_truncated: bool,
     reasoning_efforts: Vec<String>,
+    #[schemars(skip)]
     allows_custom_model_string: bool,
+    #[schemars(skip)]
     note: &'static str,
 }
 
@@ -50,8 +54,8 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<OptionsArgs, Menu, _, _>(
         "codex_worker_options",
         "Codex Worker Options",
-        "Models and reasoning efforts that workers can use, with the defaults. Call it only when the \
-         choice matters: a worker started without model and reasoning_effort uses the defaults.",
+        "Models and reasoning efforts for workers. Needed only when the choice matters; a start without \
+         them uses the defaults.",
         ToolMode::Worker,
         Hints::READ,
         ("Loading worker options", "Worker options ready"),

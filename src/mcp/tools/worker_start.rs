@@ -12,22 +12,22 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StartArgs {
-    /// Name by which the worker is called from now on; unique in the repository, case does not count.
+    /// How it is called from now on; unique in the repository.
     #[schemars(length(min = 1, max = 120))]
     name: String,
-    /// The goal, what matters, how success is checked. At most 200,000 bytes.
+    /// The goal, what matters, how success is checked. It knows nothing of this chat.
     #[schemars(length(min = 1, max = 200_000))]
     brief: String,
-    /// Repository: absolute path below an allowed root, or relative to the default one (the default).
+    /// Path of the repository. Default: the default one.
     repo_path: Option<String>,
-    /// isolated_write: its own worktree from HEAD. read_only: reads the base checkout, changes nothing.
+    /// isolated_write: own worktree from HEAD. read_only: reads the base checkout.
     #[serde(default = "isolated")]
     #[schemars(extend("default" = "isolated_write"))]
     workspace_mode: WorkerMode,
-    /// Model id of codex_worker_options. Default: the operator's.
+    /// Default: the operator's; see codex_worker_options.
     #[schemars(length(max = 128))]
     model: Option<String>,
-    /// none, minimal, low, medium, high, xhigh, max or ultra. Default: the operator's.
+    /// none, minimal, low, medium, high, xhigh, max or ultra.
     #[schemars(length(max = 16))]
     reasoning_effort: Option<String>,
     /// When the name is taken, append date and time.
@@ -43,9 +43,9 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<StartArgs, WorkerView, _, _>(
         "codex_worker_start",
         "Codex Worker Start",
-        "Start a named, durable Codex worker on a repository and send it its first brief. Returns at \
-         once; follow it with codex_worker_wait and read codex_worker_inspect. Nothing reaches the base \
-         checkout before codex_worker_integrate. Several workers may run at once.",
+        "Start a named Codex worker with a brief. Returns at once; codex_worker_wait follows it. It sees \
+         HEAD, not uncommitted edits; nothing reaches the base before codex_worker_integrate. Several \
+         may run at once.",
         ToolMode::Worker,
         Hints { read_only: false, destructive: false, open_world: true, idempotent: false },
         ("Starting worker", "Worker started"),

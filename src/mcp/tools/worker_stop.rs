@@ -13,7 +13,7 @@ use serde::Deserialize;
 struct StopArgs {
     /// Name or id.
     worker: String,
-    /// Repository that the name belongs to.
+    /// Repository of the name.
     repo_path: Option<String>,
     /// Also stop a turn that is young and looks healthy.
     #[serde(default)]
@@ -21,10 +21,10 @@ struct StopArgs {
     /// Kept with the turn.
     #[schemars(length(max = 500))]
     reason: Option<String>,
-    /// Also remove the worktree and archive the worker; its name becomes free.
+    /// Also remove the worktree; the name becomes free.
     #[serde(default)]
     cleanup_workspace: bool,
-    /// With cleanup_workspace: changes that are not integrated may go (the last snapshot is kept).
+    /// Changes that are not integrated may go (the last snapshot is kept).
     #[serde(default)]
     discard_unintegrated_changes: bool,
 }
@@ -33,9 +33,8 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<StopArgs, WorkerView, _, _>(
         "codex_worker_stop",
         "Codex Worker Stop",
-        "Stop a worker's turn and cancel what waits for it. The worker, its conversation and its files \
-         stay; the reply holds its partial report. cleanup_workspace removes the worktree for good. \
-         Silence is no reason to stop: wait first.",
+        "Stop a worker's turn and cancel its waiting messages; worker, conversation and files stay. The \
+         reply holds its partial report. Silence is no reason to stop: wait first.",
         ToolMode::Worker,
         Hints { read_only: false, destructive: true, open_world: false, idempotent: true },
         ("Stopping worker", "Worker stopped"),

@@ -40,20 +40,20 @@ enum ScopeName {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct TeamArgs {
-    /// Only workers of this repository. Default: all.
+    /// Default: all repositories.
     repo_path: Option<String>,
-    /// Beside workers at work or failed: current = this chat's and those of the last 4 hours;
-    /// conversation = this chat's; recent = of the last 4 hours; history, all = every one.
+    /// Beside those at work or failed: this chat's (conversation), of the last 4 hours (recent), both
+    /// (current), every one (all).
     scope: ScopeName,
-    /// Only workers with a turn that is active or waits.
+    /// Only those at work.
     active_only: bool,
-    /// Also archived workers.
+    /// Archived ones too.
     include_stopped: bool,
-    /// Only this chat's workers.
+    /// Only this chat's.
     owned_only: bool,
-    /// Only workers started at this Unix time or later, in seconds.
+    /// Unix time in seconds.
     created_after: Option<f64>,
-    /// Most workers of the page.
+    /// Most in a page.
     #[schemars(range(min = 1, max = 200), extend("default" = PAGE))]
     limit: Option<u32>,
     /// next_cursor of the page before.
@@ -62,20 +62,35 @@ struct TeamArgs {
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct WaitArgs {
-    /// Only workers of this repository. Default: all.
+struct StatusArgs {
+    /// Default: all repositories.
     repo_path: Option<String>,
-    /// Only this worker, by name or id.
+    /// As in codex_worker_list.
+    scope: ScopeName,
+    /// Only those at work.
+    active_only: bool,
+    /// Archived ones too.
+    include_stopped: bool,
+    /// Only this chat's.
+    owned_only: bool,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct WaitArgs {
+    /// Default: all repositories.
+    repo_path: Option<String>,
+    /// Only this one, by name or id.
     worker: Option<String>,
-    /// Seconds to wait at most; more than 45 counts as 45.
+    /// At most 45.
     #[schemars(extend("default" = USUAL, "minimum" = 0))]
     wait_seconds: Option<u64>,
-    /// `revision` of an earlier result: return at once if something changed since then. Default: now.
+    /// `revision` of an earlier result: what changed since then counts.
     since_revision: Option<i64>,
-    /// change = a new state, message, error or snapshot; idle = nobody works any more.
+    /// change: a state, message, error or result; idle: nobody works any more.
     #[schemars(extend("default" = "change"))]
     until: Until,
-    /// Which workers the result shows, as for codex_worker_status.
+    /// Whom the result shows.
     scope: ScopeName,
 }
 
@@ -86,18 +101,21 @@ struct Team {
     workers: Vec<Value>,
     count: usize,
     active: i64,
-    #[schemars(with = "Map<String, Value>")]
-    counts: Value,
     summary: String,
     suggested_action: &'static str,
-    #[schemars(with = "Map<String, Value>")]
-    hidden_workers: Value,
-    next_cursor: Option<String>,
     revision: i64,
-    /// Of codex_worker_wait.
-    waited_seconds: Option<f64>,
-    changed: Option<bool>,
     note: Option<String>,
+    #[schemars(skip)]
+    counts: Value,
+    #[schemars(skip)]
+    hidden_workers: Value,
+    #[schemars(skip)]
+    next_cursor: Option<String>,
+    /// Of codex_worker_wait.
+    #[schemars(skip)]
+    waited_seconds: Option<f64>,
+    #[schemars(skip)]
+    changed: Option<bool>,
 }
 
 pub(super) fn tools() -> Vec<ToolSpec> {
@@ -108,8 +126,7 @@ fn list_tool() -> ToolSpec {
     tool::<TeamArgs, Team, _, _>(
         "codex_worker_list",
         "Codex Worker List",
-        "List workers with state, report preview and whether they have changes; paged. The full report \
-         is in codex_worker_inspect.",
+        "List workers with state, the beginning of the report and whether they have changes; paged.",
         ToolMode::Worker,
         Hints::READ,
         ("Listing workers", "Workers ready"),
@@ -118,15 +135,15 @@ fn list_tool() -> ToolSpec {
 }
 
 fn status_tool() -> ToolSpec {
-    tool::<TeamArgs, Team, _, _>(
+    tool::<StatusArgs, Team, _, _>(
         "codex_worker_status",
         "Codex Worker Status",
-        "The team in short: counts, one line a worker, what to do next. Always fresh; to follow work use \
-         codex_worker_wait instead of asking again and again.",
+        "The team in short: counts, one line a worker, what to do next. To follow work, use \
+         codex_worker_wait.",
         ToolMode::Worker,
         Hints::READ,
         ("Checking worker status", "Worker status ready"),
-        |call: Call, args| async move { cleaned(&call, list(&call, args, false)).await },
+        |call: Call, args| async move { cleaned(&call, status(&call, args)).await },
     )
 }
 
@@ -134,8 +151,8 @@ fn wait_tool() -> ToolSpec {
     tool::<WaitArgs, Team, _, _>(
         "codex_worker_wait",
         "Codex Worker Wait",
-        "Wait until a worker changes state or says something (or until all are idle), then return the \
-         status. Returns the moment it happens, at once when nobody works, after 45 seconds at the latest.",
+        "Wait until a worker changes state or says something (or all are idle), then return the status. \
+         Returns the moment it happens, and at once when nobody works.",
         ToolMode::Worker,
         Hints::READ,
         ("Waiting on workers", "Worker status ready"),
@@ -148,6 +165,19 @@ async fn list(call: &Call, args: TeamArgs, previews: bool) -> Result<Answer, Too
     let limit = args.limit.unwrap_or(PAGE).clamp(1, 200);
     let (team, text) = team(call, &filter, limit, previews).await?;
     Answer::new(&team, text)
+}
+
+async fn status(call: &Call, args: StatusArgs) -> Result<Answer, ToolError> {
+    let StatusArgs { repo_path, scope, active_only, include_stopped, owned_only } = args;
+    let args = TeamArgs {
+        repo_path,
+        scope,
+        active_only,
+        include_stopped,
+        owned_only,
+        ..TeamArgs::default()
+    };
+    list(call, args, false).await
 }
 
 async fn wait(call: &Call, args: WaitArgs) -> Result<Answer, ToolError> {

@@ -19,14 +19,10 @@ const SHORT: usize = 220;
 pub(super) struct WorkerView {
     worker_id: String,
     name: String,
-    workspace_mode: &'static str,
     state: &'static str,
     /// Absent in results that are not about the report.
     report: Option<String>,
     has_changes: bool,
-    integration_state: Value,
-    can_message: bool,
-    queued_messages: i64,
     revision: i64,
     note: Option<String>,
     /// Members of one view or tool, and facts that hosts need not know.
@@ -38,13 +34,8 @@ pub(super) struct WorkerView {
 /// Words stand at the members of the type; hosts need the top level only.
 pub(super) fn bare(schema: &mut schemars::Schema) {
     if let Some(Value::Object(members)) = schema.get_mut("properties") {
-        for (name, member) in members {
-            if name == "integration_state" {
-                *member = json!({ "type": "string" });
-            }
-            if let Some(member) = member.as_object_mut() {
-                member.remove("description");
-            }
+        for member in members.values_mut().filter_map(Value::as_object_mut) {
+            member.remove("description");
         }
     }
 }
@@ -65,13 +56,9 @@ impl WorkerView {
         let mut view = Self {
             worker_id: worker.id.to_string(),
             name: worker.name.clone(),
-            workspace_mode: worker.mode.as_str(),
             state: worker.state.as_str(),
             report,
             has_changes: look.has_changes(),
-            integration_state: json!(look.integration()),
-            can_message: look.messaging() != Messaging::Archived,
-            queued_messages: worker.queued,
             revision: worker.rev,
             note: None,
             more,
@@ -146,12 +133,19 @@ fn facts(call: &Call, look: &Look) -> Map<String, Value> {
         more.insert(name.to_owned(), value);
     };
     put("workspace_name", json!(worker.repo_name));
+    put("workspace_mode", json!(worker.mode));
+    put("integration_state", json!(look.integration()));
+    put("can_message", json!(look.messaging() != Messaging::Archived));
+    put("queued_messages", json!(worker.queued));
     put("workspace_available", json!(look.has_workspace()));
     put("messaging", json!(look.messaging()));
     put("model", json!(worker.model));
     put("reasoning_effort", json!(worker.effort));
     put("archived", json!(worker.archived_at.is_some()));
     put("owned_by_current_client", json!(worker.owner_ref == call.caller.owner_ref));
+    let ownership =
+        if worker.owner_ref == call.caller.owner_ref { "current_client" } else { "other_connection" };
+    put("ownership_status", json!(ownership));
     put("owner_label", json!(worker.owner_label));
     let activity = look.facts.last_event_at.unwrap_or(worker.updated_at).max(worker.updated_at);
     put("last_activity_at", json!(activity / 1000));

@@ -1,0 +1,203 @@
+use super::client::Client;
+use super::ledger::{Failed, Ledger};
+use super::options::{Break, DemoOptions, DemoOutcome, Kept};
+use super::screen::Screen;
+use super::server::Server;
+use super::stage::{Stage, make_dir, prepare, remove_dir};
+use super::{check, turn};
+use crate::backend::BackendError;
+use crate::codex;
+use crate::config::CodexConfig;
+use crate::paths::{Env, StateDir};
+use anyhow::bail;
+use std::path::{Path, PathBuf};
+
+/// Plays the demo to its end and cleans up, whatever happens on the way.
+///
+/// Everything that goes wrong is told in the outcome: `ok` is false and `failed_step` names the step.
+/// With `json` the outcome is also written to `out`, as one object on one line.
+pub async fn run(options: DemoOptions<'_>) -> DemoOutcome {
+    let screen = Screen::new(options.out, options.json);
+    let ledger = Ledger::new(&screen);
+    let play = Play {
+        program: options.program,
+        user: with_codex(options.env, options.codex),
+        broken: options.break_at,
+        keep: options.keep,
+        ledger: &ledger,
+        screen: &screen,
+    };
+    let mut outcome = DemoOutcome::default();
+    play.run(&mut outcome).await;
+    outcome.steps = ledger.steps();
+    if let Some((step, error)) = ledger.failure() {
+        outcome.failed_step = Some(step);
+        outcome.error = Some(error);
+    }
+    outcome.ok = outcome.failed_step.is_none();
+    screen.close();
+    tell(&screen, &outcome);
+    outcome
+}
+
+fn tell(screen: &Screen<'_>, outcome: &DemoOutcome) {
+    match (&outcome.failed_step, &outcome.error) {
+        (Some(step), Some(error)) => screen.line(&format!("The demo failed at {step}: {error}")),
+        _ => screen.line("The demo went through: the work is in the base, and nothing is left."),
+    }
+    if let Some(kept) = &outcome.kept {
+        screen.line(&format!("Kept:\n{}", list(kept)));
+    }
+    if let Ok(object) = serde_json::to_string(outcome) {
+        screen.object(&object);
+    }
+}
+
+fn list(kept: &Kept) -> String {
+    let rollout = kept.rollout.as_deref().unwrap_or(Path::new("none"));
+    [
+        ("repository", kept.repository.as_path()),
+        ("state", &kept.state),
+        ("store", &kept.store),
+        ("rollout", rollout),
+        ("transcript", &kept.transcript),
+        ("model log", &kept.model_log),
+        ("server log", &kept.server_log),
+    ]
+    .map(|(name, path)| format!("  {name:12} {}", path.display()))
+    .join("\n")
+}
+
+/// One run of the demo.
+struct Play<'a> {
+    program: PathBuf,
+    user: Env,
+    broken: Option<Break>,
+    keep: bool,
+    ledger: &'a Ledger<'a>,
+    screen: &'a Screen<'a>,
+}
+
+impl Play<'_> {
+    /// Plays all steps; the ledger knows of failures.
+    async fn run(&self, outcome: &mut DemoOutcome) {
+        let mut dir = None;
+        let stage = self.ledger.step("prepare", self.prepare(&mut dir, outcome)).await;
+        if let Ok(stage) = &stage {
+            self.with_stage(stage).await;
+            stage.model.shutdown().await;
+            if self.keep {
+                outcome.kept = Some(kept(stage));
+            }
+        }
+        if let Some(dir) = dir
+            && !self.keep
+            && let Err(error) = remove_dir(&dir)
+        {
+            let _ = self.ledger.step("check", async { Err::<(), _>(error) }).await;
+        }
+    }
+
+    async fn prepare(
+        &self,
+        dir: &mut Option<PathBuf>,
+        outcome: &mut DemoOutcome,
+    ) -> anyhow::Result<Stage> {
+        let made = dir.insert(make_dir(&self.user)?);
+        let (codex, version) = find_codex(&self.user, made).await?;
+        self.screen.tell(&format!("codex {version} at {}", codex.display()));
+        outcome.codex_version = Some(version);
+        prepare(made, &self.user, &codex).await
+    }
+
+    /// The steps that need a stage; `stop` and `check` follow whatever went wrong before.
+    async fn with_stage(&self, stage: &Stage) {
+        let started = self.ledger.step("server", Server::start(&self.program, stage)).await;
+        let Ok(server) = started else { return };
+        let told = self.tell_story(stage, &server).await;
+        let stopped = self.ledger.step("stop", async {
+            // Without a client the worker's worktree stays; the server goes all the same.
+            let dismissed = match told {
+                Ok(mut client) => turn::dismiss(&mut client).await,
+                Err(Failed) => Ok(()),
+            };
+            server.stop(&self.program, stage).await?;
+            dismissed
+        });
+        let _ = stopped.await;
+        let whole = self.ledger.failure().is_none();
+        let checked = self.ledger.step("check", async {
+            if whole {
+                check::base(stage).await?;
+                check::nothing_left(stage).await
+            } else {
+                // A worker that was not dismissed keeps its worktree: only processes and locks count.
+                check::nothing_runs(stage).await
+            }
+        });
+        let _ = checked.await;
+    }
+
+    /// From the first connection to the apply.
+    async fn tell_story(&self, stage: &Stage, server: &Server) -> Result<Client, Failed> {
+        let (ledger, screen) = (self.ledger, self.screen);
+        let mut client = ledger
+            .step("connect", async {
+                let transcript = stage.file("transcript.jsonl");
+                let mut client =
+                    Client::new(server.ready.port, &server.ready.token_file, &transcript)?;
+                turn::connect(&mut client, screen).await?;
+                Ok(client)
+            })
+            .await?;
+        ledger.step("start", turn::start(&mut client, screen, self.broken)).await?;
+        ledger.step("watch", turn::watch(&mut client, screen)).await?;
+        ledger.step("inspect", turn::look(&mut client, screen)).await?;
+        let token = ledger.step("preview", turn::preview(&mut client, screen)).await?;
+        let apply = turn::integrate(&mut client, stage, &token, self.broken);
+        ledger.step("integrate", apply).await?;
+        Ok(client)
+    }
+}
+
+/// The environment in which `codex`, where given, is the one that is named.
+fn with_codex(env: Env, codex: Option<PathBuf>) -> Env {
+    let Some(codex) = codex else { return env };
+    let others = env.iter().map(|(name, value)| (name.to_os_string(), value.to_os_string()));
+    Env::of(others.chain([("PATCHBAY_CODEX".into(), codex.into_os_string())]))
+}
+
+/// Codex as the user's own server would find it: its binary and its version.
+async fn find_codex(user: &Env, demo: &Path) -> anyhow::Result<(PathBuf, String)> {
+    // Looking must not make a state directory that the user does not have.
+    let own = StateDir::locate(user)?;
+    let own = if own.is_dir() { own } else { demo.join("state") };
+    let state = StateDir::open(&own)?;
+    match codex::locate(&CodexConfig::default(), &state, user).await {
+        Ok(found) => Ok((found.binary, found.version)),
+        Err(BackendError::Unavailable { code, message, hint }) => {
+            bail!("{code}: {message}. {hint}")
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn kept(stage: &Stage) -> Kept {
+    Kept {
+        repository: stage.repo.root.clone(),
+        state: stage.state.root().to_path_buf(),
+        store: stage.state.store_db(),
+        rollout: first_file(&stage.state.codex_home().join("sessions")),
+        transcript: stage.file("transcript.jsonl"),
+        model_log: stage.file("model.jsonl"),
+        server_log: stage.file("server.log"),
+    }
+}
+
+/// The first file below a directory; the demo's codex home holds one rollout.
+fn first_file(dir: &Path) -> Option<PathBuf> {
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(dir).ok()?.flatten().map(|e| e.path()).collect();
+    paths.sort();
+    paths.into_iter().find_map(|path| if path.is_dir() { first_file(&path) } else { Some(path) })
+}

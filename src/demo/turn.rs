@@ -1,0 +1,182 @@
+use super::client::Client;
+use super::options::Break;
+use super::screen::Screen;
+use super::stage::Stage;
+use super::story::{self, MODEL, WORKER};
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// How long the worker may take; the script needs a few seconds.
+const TURN: Duration = Duration::from_secs(180);
+
+/// The tools that the demo calls.
+const TOOLS: [&str; 6] = [
+    "codex_self_test",
+    "codex_worker_start",
+    "codex_worker_wait",
+    "codex_worker_inspect",
+    "codex_worker_integrate",
+    "codex_worker_stop",
+];
+
+/// The server is there, has the tools, and says that it is ready.
+pub(super) async fn connect(client: &mut Client, screen: &Screen<'_>) -> anyhow::Result<()> {
+    let tools = client.tools().await?;
+    for name in TOOLS {
+        ensure!(tools.iter().any(|tool| tool == name), "the server does not list {name}");
+    }
+    let test = client.call("codex_self_test", json!({})).await?;
+    ensure!(test["ready"] == true, "the server is not ready: {}", test["checks"]);
+    screen.tell(&format!("{} tools, ready", tools.len()));
+    Ok(())
+}
+
+/// Appoints the worker.
+pub(super) async fn start(
+    client: &mut Client,
+    screen: &Screen<'_>,
+    broken: Option<Break>,
+) -> anyhow::Result<()> {
+    let brief = story::brief(broken);
+    let arguments = json!({"name": WORKER, "brief": brief, "model": MODEL});
+    let started = client.call("codex_worker_start", arguments).await?;
+    ensure!(started["name"] == WORKER, "another worker was started: {}", started["name"]);
+    let words = brief.split("\n\n").next().unwrap_or_default();
+    screen.tell(&format!("to {WORKER}: {words}"));
+    Ok(())
+}
+
+/// Follows the worker's journal until its turn is over.
+pub(super) async fn watch(client: &mut Client, screen: &Screen<'_>) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let mut told = 0;
+    loop {
+        let status = inspect(client, "status", None).await?;
+        told = tell_news(client, screen, told).await?;
+        match status["state"].as_str().unwrap_or_default() {
+            "idle" => return Ok(()),
+            state @ ("failed" | "interrupted" | "needs_login" | "waiting_limit") => {
+                bail!("{WORKER} is {state}: {}", reason(&status));
+            }
+            state => ensure!(begun.elapsed() < TURN, "{WORKER} is still {state}"),
+        }
+        client.call("codex_worker_wait", json!({"wait_seconds": 10, "scope": "all"})).await?;
+    }
+}
+
+/// Why a turn ended, as far as the status says.
+fn reason(status: &Value) -> String {
+    ["error", "error_message", "note", "report", "status_line"]
+        .iter()
+        .map(|key| match &status[*key] {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        })
+        .find(|text| !text.is_empty())
+        .unwrap_or_else(|| status.to_string())
+}
+
+/// Tells what the journal has beyond its first `told` events; returns how many it has.
+async fn tell_news(client: &mut Client, screen: &Screen<'_>, told: usize) -> anyhow::Result<usize> {
+    let log = inspect(client, "log", None).await?;
+    let events = log["events"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for line in events.iter().skip(told).filter_map(line_of) {
+        screen.tell(&line);
+    }
+    Ok(events.len().max(told))
+}
+
+/// What a journal event says to people; none for what is not worth a line.
+fn line_of(event: &Value) -> Option<String> {
+    if event["phase"] != "completed" {
+        return None;
+    }
+    let item = if event["payload"].is_object() { &event["payload"] } else { event };
+    let text = |key: &str| item[key].as_str().or(event[key].as_str()).unwrap_or_default();
+    match event["kind"].as_str()? {
+        "agentMessage" => Some(format!("{WORKER}: {}", text("text"))),
+        "commandExecution" => Some(format!("$ {}", text("command"))),
+        "fileChange" => {
+            let changes = item["changes"].as_array()?;
+            let names = changes.iter().filter_map(|c| c["path"].as_str()?.rsplit('/').next());
+            Some(format!("patch: {}", names.collect::<Vec<_>>().join(", ")))
+        }
+        _ => None,
+    }
+}
+
+/// The report is there, and exactly the expected files have changed; shows the diff.
+pub(super) async fn look(client: &mut Client, screen: &Screen<'_>) -> anyhow::Result<()> {
+    let report = inspect(client, "report", None).await?;
+    ensure!(report["report"].as_str().is_some_and(|r| !r.is_empty()), "there is no report");
+    let changes = inspect(client, "changes", None).await?;
+    let files = changes["changed_files"].as_array().context("no changed files")?;
+    let mut paths: Vec<&str> =
+        files.iter().filter_map(|f| f["path"].as_str().or(f.as_str())).collect();
+    paths.sort_unstable();
+    let expected = story::changed();
+    ensure!(paths == expected, "{WORKER} changed {paths:?}, expected were {expected:?}");
+    for path in paths {
+        let view = inspect(client, "diff", Some(path)).await?;
+        let diff = view["diff"].as_str().unwrap_or_default();
+        ensure!(!diff.is_empty(), "there is no diff of {path}");
+        screen.tell(diff);
+    }
+    Ok(())
+}
+
+async fn inspect(client: &mut Client, view: &str, path: Option<&str>) -> anyhow::Result<Value> {
+    let mut arguments = json!({"worker": WORKER, "view": view});
+    if let Some(path) = path {
+        arguments["file_path"] = json!(path);
+    }
+    client.call("codex_worker_inspect", arguments).await.with_context(|| format!("view {view}"))
+}
+
+/// What an apply would do; returns the token that binds it.
+pub(super) async fn preview(client: &mut Client, screen: &Screen<'_>) -> anyhow::Result<String> {
+    let preview = inspect(client, "integration_preview", None).await?;
+    ensure!(preview["can_apply"] == true, "it cannot be applied: {}", preview["reason"]);
+    screen.tell("it can be applied");
+    Ok(preview["preview_token"].as_str().context("the preview has no token")?.to_owned())
+}
+
+/// Applies what was previewed.
+pub(super) async fn integrate(
+    client: &mut Client,
+    stage: &Stage,
+    token: &str,
+    broken: Option<Break>,
+) -> anyhow::Result<()> {
+    if broken == Some(Break::Base) {
+        std::fs::write(stage.repo.root.join("names.txt"), "somebody was faster\n")?;
+    }
+    let arguments = json!({"worker": WORKER, "preview_token": token});
+    let applied = client.call("codex_worker_integrate", arguments).await?;
+    ensure!(applied["applied"] == true, "it was not applied: {}", applied["reason"]);
+    Ok(())
+}
+
+/// Dismisses the worker; its worktree goes.
+pub(super) async fn dismiss(client: &mut Client) -> anyhow::Result<()> {
+    let arguments = json!({"worker": WORKER, "cleanup_workspace": true});
+    client.call("codex_worker_stop", arguments).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_become_lines() {
+        let said = json!({"phase": "completed", "kind": "agentMessage", "payload": {"text": "hi"}});
+        assert_eq!(line_of(&said).unwrap(), "Ada: hi");
+        let flat = json!({"phase": "completed", "kind": "commandExecution", "command": "ls"});
+        assert_eq!(line_of(&flat).unwrap(), "$ ls");
+        let begun = json!({"phase": "started", "kind": "agentMessage", "payload": {"text": "h"}});
+        assert_eq!(line_of(&begun), None);
+    }
+}

@@ -1,0 +1,106 @@
+//! `patchbay demo`, as a stranger runs it.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A place of its own for a demo.
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tmp");
+        std::fs::create_dir_all(&base).unwrap();
+        Self { dir: tempfile::tempdir_in(base).unwrap() }
+    }
+
+    fn demo(&self, args: &[&str]) -> Output {
+        let codex = std::env::var_os("PATCHBAY_CODEX")
+            .expect("PATCHBAY_CODEX names the pinned codex; `make test` sets it");
+        Command::new(env!("CARGO_BIN_EXE_patchbay"))
+            .arg("demo")
+            .args(args)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.dir.path())
+            .env("PATCHBAY_HOME", self.dir.path().join("state"))
+            .env("PATCHBAY_CODEX", codex)
+            .output()
+            .unwrap()
+    }
+
+    /// Runs with `--json`; the exit code must fit the outcome.
+    fn outcome(&self, args: &[&str]) -> Value {
+        let out = self.demo(&[&["--json"], args].concat());
+        let text = String::from_utf8(out.stdout).unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        let object: Value =
+            serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}\n{said}"));
+        let code = if object["ok"] == true { 0 } else { 1 };
+        assert_eq!(out.status.code(), Some(code), "{object:#}\n{said}");
+        object
+    }
+
+    fn is_empty(&self) -> bool {
+        std::fs::read_dir(self.dir.path()).unwrap().count() == 0
+    }
+}
+
+#[test]
+fn the_demo_goes_through_and_leaves_nothing() {
+    let place = Place::new();
+    let outcome = place.outcome(&[]);
+    assert_eq!(outcome["ok"], true, "{outcome:#}");
+    assert_eq!(outcome["codex_version"], "0.169.0");
+    let steps: Vec<&str> =
+        outcome["steps"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
+    let expected = [
+        "prepare",
+        "server",
+        "connect",
+        "start",
+        "watch",
+        "inspect",
+        "preview",
+        "integrate",
+        "stop",
+        "check",
+    ];
+    assert_eq!(steps, expected);
+    assert!(place.is_empty(), "nothing is left");
+}
+
+#[test]
+fn what_is_broken_is_noticed_in_its_step() {
+    for (what, step) in [("model", "watch"), ("worker", "inspect"), ("base", "integrate")] {
+        let place = Place::new();
+        let outcome = place.outcome(&["--break", what]);
+        assert_eq!(outcome["ok"], false, "{what}: {outcome:#}");
+        assert_eq!(outcome["failed_step"], step, "{what}: {outcome:#}");
+        let steps = outcome["steps"].as_array().unwrap();
+        let failed: Vec<&Value> = steps.iter().filter(|s| s["ok"] == false).collect();
+        assert_eq!(failed.len(), 1, "only that step fails: {outcome:#}");
+        assert!(place.is_empty(), "{what}: nothing is left");
+    }
+}
+
+#[test]
+fn keep_leaves_what_it_names_and_words_name_it() {
+    let place = Place::new();
+    let outcome = place.outcome(&["--keep"]);
+    let kept = outcome["kept"].as_object().unwrap();
+    for name in ["repository", "state", "store", "rollout", "transcript", "model_log", "server_log"]
+    {
+        let path = PathBuf::from(kept[name].as_str().unwrap_or_else(|| panic!("no {name}")));
+        assert!(path.exists(), "{name}: {}", path.display());
+    }
+    let transcript = std::fs::read_to_string(kept["transcript"].as_str().unwrap()).unwrap();
+    assert!(transcript.lines().count() > 10 && transcript.contains("codex_worker_integrate"));
+    let token = std::fs::read_to_string(Path::new(kept["state"].as_str().unwrap()).join("token"));
+    assert!(!transcript.contains(token.unwrap().trim()), "the token is not in the transcript");
+    let words = place.demo(&[]);
+    let said = String::from_utf8(words.stdout).unwrap();
+    assert!(said.contains("Ada: ") && said.contains("+  echo \"hello, $name\""), "{said}");
+}
