@@ -50,11 +50,11 @@ pub(super) async fn start(
 /// Follows the worker's journal until its turn is over.
 pub(super) async fn watch(client: &mut Client, screen: &Screen<'_>) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let mut cursor = json!(0);
+    let mut after = json!(0);
     loop {
         // The state is read before the journal: once the worker is idle, the journal is whole.
         let status = inspect(client, json!({"view": "status"})).await?;
-        cursor = tell_news(client, screen, cursor).await?;
+        after = tell_news(client, screen, after).await?;
         match status["state"].as_str().unwrap_or_default() {
             "idle" => return Ok(()),
             state @ ("failed" | "interrupted" | "needs_login" | "waiting_limit") => {
@@ -62,33 +62,33 @@ pub(super) async fn watch(client: &mut Client, screen: &Screen<'_>) -> anyhow::R
             }
             state => ensure!(begun.elapsed() < TURN, "{WORKER} is still {state}"),
         }
-        let since = &status["revision"];
-        let wait = json!({"worker": WORKER, "wait_seconds": 10, "since_revision": since});
+        let since = &status["cursor"];
+        let wait = json!({"worker": WORKER, "wait_seconds": 10, "since": since});
         client.call("codex_worker_wait", wait).await?;
     }
 }
 
 /// Why a turn ended, as far as the status says.
 fn reason(status: &Value) -> &str {
-    let turn = &status["turn"]["error_message"];
+    let turn = &status["latest_turn"]["error"]["message"];
     turn.as_str().or(status["status_line"].as_str()).unwrap_or("it does not say why")
 }
 
-/// Tells what the journal has beyond `cursor`; returns where to go on.
+/// Tells what the journal has after event `after`; returns where to go on.
 async fn tell_news(
     client: &mut Client,
     screen: &Screen<'_>,
-    mut cursor: Value,
+    mut after: Value,
 ) -> anyhow::Result<Value> {
     loop {
-        let page = inspect(client, json!({"view": "log", "cursor": cursor})).await?;
+        let page = inspect(client, json!({"view": "log", "after": after})).await?;
         let events = page["events"].as_array().context("the journal has no events")?;
         for line in events.iter().filter_map(line_of) {
             screen.tell(&line);
         }
-        cursor = page["next_cursor"].clone();
-        if page["more"] != true {
-            return Ok(cursor);
+        after = page["next_after"].clone();
+        if page["truncated"] != true {
+            return Ok(after);
         }
     }
 }
