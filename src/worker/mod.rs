@@ -2,7 +2,7 @@
 //!
 //! Owns the way of a turn: claimed, prepared (worktree, thread), run, its events journalled, its end
 //! decided once, its worktree snapshotted, its report stored. It never writes a base checkout and never
-//! shows a worktree path or a thread id. siblings: backend, ownership, worktree
+//! shows a worktree path or a thread id. siblings: backend, worktree
 
 mod active;
 mod begin;
@@ -22,6 +22,11 @@ mod settle;
 mod start;
 mod stop;
 mod wait;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
 
 pub use changes::{ChangeBase, WorkerChanges};
 pub use error::WorkerError;

@@ -9,9 +9,12 @@ mod context_git;
 mod integrate;
 mod integrate_view;
 mod worker;
-mod worker_args;
-mod worker_files;
 mod worker_inspect;
+mod worker_log;
+mod worker_message;
+mod worker_options;
+mod worker_start;
+mod worker_stop;
 mod worker_team;
 mod worker_views;
 
