@@ -16,6 +16,7 @@ const MAX_LISTED: usize = 200;
 #[schemars(transform = super::bare)]
 pub struct StatusView {
     /// Id of the workspace.
+    #[schemars(skip)]
     pub workspace_id: String,
     /// Where it stands, with all counts.
     #[schemars(with = "super::Open")]
@@ -34,6 +35,7 @@ pub struct StatusView {
 #[schemars(transform = super::bare)]
 pub struct DiffView {
     /// Id of the workspace.
+    #[schemars(skip)]
     pub workspace_id: String,
     /// What was looked at; `.` is everything.
     #[serde(flatten)]
@@ -66,6 +68,7 @@ pub struct DiffView {
 #[schemars(transform = super::bare)]
 pub struct ChangesView {
     /// Id of the workspace.
+    #[schemars(skip)]
     pub workspace_id: String,
     /// What was looked at; `.` is everything.
     #[serde(flatten)]

@@ -37,6 +37,7 @@ pub struct FileQuery {
 #[schemars(transform = super::bare)]
 pub struct FilePage {
     /// Id of the workspace.
+    #[schemars(skip)]
     pub workspace_id: String,
     /// The file.
     #[serde(flatten)]
@@ -52,6 +53,7 @@ pub struct FilePage {
     /// Size of the whole file in bytes.
     pub bytes: u64,
     /// SHA-256 of the whole file in hexadecimal.
+    #[schemars(skip)]
     pub sha256: String,
     /// Whether the wanted lines did not fit into the page.
     pub truncated: bool,

@@ -20,6 +20,7 @@ const INSTRUCTIONS_LIMIT: Duration = Duration::from_secs(3);
 #[schemars(transform = super::bare)]
 pub struct OpenView {
     /// Id of the workspace; stable over restarts.
+    #[schemars(skip)]
     pub workspace_id: String,
     /// The name that people use.
     pub name: String,

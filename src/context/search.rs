@@ -57,6 +57,7 @@ pub struct SearchMatch {
 #[schemars(transform = super::bare)]
 pub struct SearchResult {
     /// Id of the workspace.
+    #[schemars(skip)]
     pub workspace_id: String,
     /// Where was searched.
     pub searched_path: String,

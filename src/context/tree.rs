@@ -41,6 +41,7 @@ impl Default for TreeQuery {
 #[schemars(transform = super::bare)]
 pub struct TreeView {
     /// Id of the workspace.
+    #[schemars(skip)]
     pub workspace_id: String,
     /// The directory.
     #[serde(flatten)]

@@ -59,10 +59,21 @@ impl Catalog {
         self.by_name.get(name).map(|index| &self.entries[*index])
     }
 
-    /// What `tools/list` answers in a mode.
+    /// What `tools/list` answers in a mode. The small modes are loaded into every conversation, so
+    /// titles (the names in words) and the labels of running calls are left out there.
     #[must_use]
     pub fn list(&self, mode: ToolMode) -> Vec<Tool> {
-        self.shown(mode).map(|entry| entry.tool.clone()).collect()
+        let bare = mode <= ToolMode::Worker;
+        let shown = self.shown(mode).map(|entry| entry.tool.clone());
+        shown
+            .map(|mut tool| {
+                if bare {
+                    tool.meta = None;
+                    tool.title = None;
+                }
+                tool
+            })
+            .collect()
     }
 
     /// The names shown in a mode, in order.

@@ -21,6 +21,7 @@ struct Nothing {}
 struct SelfTest {
     /// Always `patchbay`.
     name: &'static str,
+    #[schemars(skip)]
     version: &'static str,
     /// No check failed.
     ready: bool,
@@ -33,7 +34,9 @@ struct SelfTest {
     /// Sessions open now, of all clients.
     active_sessions: usize,
     /// Clients that called within 15 minutes.
+    #[schemars(skip)]
     recent_clients: usize,
+    #[schemars(skip)]
     coordination: &'static str,
 }
 
@@ -45,8 +48,7 @@ fn self_test_tool(facts: Facts) -> ToolSpec {
     tool::<Nothing, SelfTest, _, _>(
         "codex_self_test",
         "Codex Self Test",
-        "Whether patchbay is ready: checks with what to do about failures, this connection's client_ref \
-         and tool mode, and how many other clients share the server. Cheap; call it first.",
+        "Whether patchbay is ready and what to do if not, this connection's client_ref, how many clients share the server. Cheap; call it first.",
         ToolMode::Minimal,
         Hints::READ,
         ("Checking connector", "Connector checked"),

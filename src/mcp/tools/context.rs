@@ -25,7 +25,7 @@ pub(super) fn tools() -> Vec<ToolSpec> {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct OpenArgs {
-    /// Repository (see codex_list_workspaces). Default: the default one.
+    /// Default: the first root.
     repo_path: Option<String>,
     /// Also draw the tree.
     include_tree: bool,
@@ -43,8 +43,7 @@ fn open_workspace() -> ToolSpec {
     tool::<OpenArgs, OpenView, _, _>(
         "codex_open_workspace",
         "Codex Open Workspace",
-        "Look at a repository before briefing a worker: branch, commit, dirty and untracked counts, \
-         AGENTS files, optionally the tree. Workers start from the commit, without uncommitted edits.",
+        "Look at a repository before briefing: branch, commit, dirty and untracked counts, AGENTS files, optionally the tree.",
         ToolMode::Minimal,
         Hints::READ,
         ("Opening workspace", "Workspace opened"),
@@ -74,9 +73,9 @@ pub(super) async fn open(context: &Context, args: OpenArgs) -> Result<Answer, To
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ListArgs {
-    /// Only workspaces with this text in name or path, whatever the case.
+    /// Only those with this text in name or path.
     query: Option<String>,
-    /// Also look for repositories below allowed roots that are none themselves.
+    /// Also look below allowed roots.
     #[schemars(extend("default" = true))]
     discover: Option<bool>,
     /// Levels below a root that are looked at.
@@ -129,7 +128,7 @@ pub(super) async fn list(context: &Context, args: ListArgs) -> Result<Answer, To
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct TreeArgs {
-    /// Repository (see codex_list_workspaces). Default: the default one.
+    /// Default: the first root.
     repo_path: Option<String>,
     /// Directory, relative to the repository.
     #[schemars(extend("default" = "."))]
@@ -137,7 +136,7 @@ pub(super) struct TreeArgs {
     /// Levels that are drawn.
     #[schemars(range(min = 1, max = 8), extend("default" = 3))]
     max_depth: Option<usize>,
-    /// Most entries that are drawn; at most and by default 500 (the operator's bound).
+    /// Most entries that are drawn; default and bound 500.
     #[schemars(range(min = 1))]
     max_entries: Option<usize>,
     /// Draw names that begin with a dot.
@@ -150,9 +149,7 @@ fn repo_tree() -> ToolSpec {
     tool::<TreeArgs, TreeView, _, _>(
         "codex_repo_tree",
         "Codex Repo Tree",
-        "Draw a directory of the base checkout. `(+n)` counts what is not drawn. Ignored and hidden \
-         names are left out unless asked for. For understanding an architecture, brief a read_only \
-         worker instead.",
+        "Draw a directory of the base checkout; `(+n)` counts what is not drawn. Ignored and hidden names only when asked for.",
         ToolMode::Worker,
         Hints::READ,
         ("Reading tree", "Tree ready"),

@@ -16,22 +16,22 @@ pub(super) fn tools() -> Vec<ToolSpec> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReadArgs {
-    /// Repository (see codex_list_workspaces). Default: the default one.
+    /// Default: the first root.
     repo_path: Option<String>,
     /// File, relative to the repository.
     file_path: String,
-    /// A result's `path_b64`, for a name that is not UTF-8; wins over file_path.
+    /// Exact name from a result.
     path_b64: Option<String>,
     /// First line, from 1.
     #[schemars(range(min = 1), extend("default" = 1))]
     start_line: Option<u64>,
-    /// Start at this byte instead of a line: the `next_start_byte` of a page that was cut.
+    /// A page's `next_start_byte`, instead of a line.
     #[schemars(range(min = 0))]
     start_byte: Option<u64>,
     /// Last line, included. Default: the last of the file.
     #[schemars(range(min = 1))]
     end_line: Option<u64>,
-    /// Most bytes of the page; at most and by default 200,000 (the operator's bound).
+    /// Most bytes of the page; default and bound 200,000.
     #[schemars(range(min = 1))]
     max_bytes: Option<usize>,
 }
@@ -40,8 +40,7 @@ fn read_file() -> ToolSpec {
     tool::<ReadArgs, FilePage, _, _>(
         "codex_read_file",
         "Codex Read File",
-        "Read a page of a text file in the base checkout, byte for byte. A cut page says where to go \
-         on. Files of a worker are read with codex_worker_inspect(view=file).",
+        "Read a page of a text file of the base checkout, byte for byte. For a worker's files: codex_worker_inspect(view=file).",
         ToolMode::Minimal,
         Hints::READ,
         ("Reading file", "File ready"),
@@ -87,9 +86,9 @@ fn page_text(page: &FilePage) -> String {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SearchArgs {
-    /// Repository (see codex_list_workspaces). Default: the default one.
+    /// Default: the first root.
     repo_path: Option<String>,
-    /// Text to look for, within one line; a literal unless regex is set.
+    /// Text within one line; literal unless regex.
     #[schemars(length(min = 1))]
     query: String,
     /// File or directory, relative to the repository.
@@ -98,7 +97,7 @@ pub(super) struct SearchArgs {
     /// Only files that this glob names: by name (`*.rs`), or by path when it has a `/`
     /// (`src/**/*.rs`); `!` in front turns it round.
     glob: Option<String>,
-    /// Take the query as a regular expression (Rust syntax).
+    /// query is a regular expression (Rust).
     #[serde(default)]
     regex: bool,
     /// Upper and lower case are the same.
@@ -110,10 +109,10 @@ pub(super) struct SearchArgs {
     /// Search what .gitignore and .ignore name.
     #[serde(default)]
     include_ignored: bool,
-    /// Most matching lines; at most and by default 100 (the operator's bound).
+    /// Most matching lines; default and bound 100.
     #[schemars(range(min = 1))]
     max_results: Option<usize>,
-    /// Time limit in milliseconds; the default is the operator's (10,000).
+    /// Time limit; default 10,000.
     #[schemars(range(min = 1, max = 40000))]
     timeout_ms: Option<u64>,
 }
@@ -122,8 +121,7 @@ fn search_repo() -> ToolSpec {
     tool::<SearchArgs, SearchResult, _, _>(
         "codex_search_repo",
         "Codex Search Repo",
-        "Find lines in the text files of the base checkout, as ripgrep does; matches are in order of \
-         their paths. For a broad question, brief a read_only worker instead.",
+        "Find lines in the text files of the base checkout, as ripgrep does; in order of paths.",
         ToolMode::Worker,
         Hints::READ,
         ("Searching repo", "Search complete"),

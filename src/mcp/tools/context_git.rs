@@ -20,7 +20,7 @@ pub(super) fn tools() -> Vec<ToolSpec> {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct StatusArgs {
-    /// Repository (see codex_list_workspaces). Default: the default one.
+    /// Default: the first root.
     repo_path: Option<String>,
 }
 
@@ -53,15 +53,15 @@ pub(super) async fn status(context: &Context, args: StatusArgs) -> Result<Answer
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct DiffArgs {
-    /// Repository (see codex_list_workspaces). Default: the default one.
+    /// Default: the first root.
     repo_path: Option<String>,
     /// Only this file or directory.
     file_path: Option<String>,
-    /// A result's `path_b64`, for a name that is not UTF-8; wins over file_path.
+    /// Exact name from a result.
     path_b64: Option<String>,
-    /// true: index against HEAD. false: working tree against index.
+    /// true: staged. false: unstaged.
     staged: bool,
-    /// Most bytes of the patch; at most 200,000 (the operator's bound).
+    /// Most bytes of the patch; 200,000 at most.
     #[schemars(range(min = 1), extend("default" = DIFF_BYTES))]
     max_bytes: Option<usize>,
 }
@@ -70,8 +70,7 @@ fn git_diff() -> ToolSpec {
     tool::<DiffArgs, DiffView, _, _>(
         "codex_git_diff",
         "Codex Git Diff",
-        "Show the staged or unstaged patch of the base checkout with exact line counts. Untracked \
-         files are counted, not shown.",
+        "The staged or unstaged patch of the base checkout with exact counts. Untracked files are counted, not shown.",
         ToolMode::Worker,
         Hints::READ,
         ("Reading git diff", "Git diff ready"),
@@ -100,18 +99,18 @@ pub(super) async fn diff(context: &Context, args: DiffArgs) -> Result<Answer, To
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ChangesArgs {
-    /// Repository (see codex_list_workspaces). Default: the default one.
+    /// Default: the first root.
     repo_path: Option<String>,
     /// Only this file or directory.
     file_path: Option<String>,
-    /// A result's `path_b64`, for a name that is not UTF-8; wins over file_path.
+    /// Exact name from a result.
     path_b64: Option<String>,
-    /// Also show the patch; counts are exact without it, too.
+    /// Also show the patch.
     #[schemars(extend("default" = true))]
     include_diff: Option<bool>,
-    /// true: index against HEAD. false: working tree against index.
+    /// true: staged. false: unstaged.
     staged: bool,
-    /// Most bytes of the patch; at most 200,000 (the operator's bound).
+    /// Most bytes of the patch; 200,000 at most.
     #[schemars(range(min = 1), extend("default" = REVIEW_BYTES))]
     max_diff_bytes: Option<usize>,
 }
@@ -120,8 +119,7 @@ fn show_changes() -> ToolSpec {
     tool::<ChangesArgs, ChangesView, _, _>(
         "codex_show_changes",
         "Codex Show Changes",
-        "Review the uncommitted changes of the base checkout: status, counts and patch in one. \
-         Results of a worker are seen with codex_worker_inspect.",
+        "Uncommitted changes of the base checkout: status, counts and patch in one. For a worker's: codex_worker_inspect.",
         ToolMode::Minimal,
         Hints::READ,
         ("Reviewing changes", "Changes ready"),

@@ -21,10 +21,9 @@ pub(super) fn tools() -> Vec<ToolSpec> {
 pub(super) struct IntegrateArgs {
     /// Name or id.
     worker: String,
-    /// Repository that the name belongs to; default: the first allowed one.
+    /// Repository of the name.
     repo_path: Option<String>,
     /// From view integration_preview, or from the answer of a call without it.
-    #[schemars(length(max = 100))]
     preview_token: Option<String>,
     /// Globs (`*` also matches /) of files with uncommitted edits that may be merged with.
     #[serde(default)]
@@ -47,10 +46,13 @@ pub(super) struct Integrated {
     changed_files: Vec<ChangeView>,
     change_count: usize,
     /// The base's working tree before, as a git tree.
+    #[schemars(skip)]
     tree_before: String,
     /// And after, verified byte for byte.
+    #[schemars(skip)]
     tree_after: String,
     /// A ref of the base that keeps what was there before.
+    #[schemars(skip)]
     undo_ref: String,
     idempotent_replay: bool,
     note: String,
@@ -69,9 +71,7 @@ fn integrate_tool() -> ToolSpec {
     tool::<IntegrateArgs, Integrated, _, _>(
         "codex_worker_integrate",
         "Codex Worker Integrate",
-        "Apply a worker's result to the base checkout: a three-way merge, written exactly as previewed and \
-         verified, never committed or staged. Call it without preview_token to get preview and token; \
-         call it again with the token when the user agrees. Conflicts are reported, never written.",
+        "Apply a worker's result to the base checkout: a three-way merge, exactly as previewed, verified, never committed or staged. Without preview_token it answers with preview and token; call again with it when the user agrees.",
         ToolMode::Worker,
         Hints { read_only: false, destructive: true, open_world: false, idempotent: false },
         ("Integrating worker", "Worker result applied"),

@@ -50,7 +50,7 @@ struct InspectArgs {
     wait_seconds: u64,
     /// View file; view diff (default: all files).
     file_path: Option<String>,
-    /// Exact path in base64, for a name that is not UTF-8.
+    /// Exact name from a result.
     path_b64: Option<String>,
     /// View file: first line.
     #[schemars(range(min = 1))]
@@ -72,7 +72,7 @@ struct InspectArgs {
     /// View log: most events.
     #[schemars(range(min = 1, max = 500), extend("default" = 100))]
     limit: Option<u32>,
-    /// View integration_preview: globs of files with uncommitted edits that may be merged with.
+    /// View integration_preview: as in codex_worker_integrate.
     #[serde(default)]
     #[schemars(length(max = 50))]
     accepted_dirty_base: Vec<String>,
@@ -82,8 +82,7 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<InspectArgs, WorkerView, _, _>(
         "codex_worker_inspect",
         "Codex Worker Inspect",
-        "Look at one worker: its report (what it claims) and what was observed: changed files, diffs, \
-         files, journal, waiting messages, integration preview.",
+        "Look at one worker: its report, and what was observed: changed files, diffs, files, journal, waiting messages, integration preview.",
         ToolMode::Worker,
         Hints::READ,
         ("Checking worker", "Worker report ready"),

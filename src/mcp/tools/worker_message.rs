@@ -22,10 +22,8 @@ struct MessageArgs {
     /// To a busy worker: into the running turn, or as the next one. Default: steer where possible.
     delivery: Option<Delivery>,
     /// Model from now on, or `default`.
-    #[schemars(length(max = 128))]
     model: Option<String>,
     /// Effort from now on, or `default`.
-    #[schemars(length(max = 16))]
     reasoning_effort: Option<String>,
     /// A waiting message, see view=queue.
     queued_id: Option<String>,
@@ -44,8 +42,7 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<MessageArgs, WorkerView, _, _>(
         "codex_worker_message",
         "Codex Worker Message",
-        "Send a follow-up to a worker: same conversation, same worktree. While it works the message steers \
-         it; the reply says whether it was steered or queued. Also edits or cancels a waiting message.",
+        "Send a follow-up: same conversation, same worktree. While the worker works it is steered; the reply says whether it was steered or queued. Also edits or cancels a waiting message.",
         ToolMode::Worker,
         Hints { read_only: false, destructive: false, open_world: true, idempotent: false },
         ("Messaging worker", "Message delivered"),

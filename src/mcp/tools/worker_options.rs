@@ -24,8 +24,6 @@ struct OptionsArgs {
     max_models: Option<usize>,
     /// Descriptions too.
     include_model_details: bool,
-    /// Ignored: all repositories have the same menu.
-    repo_path: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -54,8 +52,7 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<OptionsArgs, Menu, _, _>(
         "codex_worker_options",
         "Codex Worker Options",
-        "Models and reasoning efforts for workers. Needed only when the choice matters; a start without \
-         them uses the defaults.",
+        "Models and reasoning efforts for workers. A start without them uses the defaults.",
         ToolMode::Worker,
         Hints::READ,
         ("Loading worker options", "Worker options ready"),

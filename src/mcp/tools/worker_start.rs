@@ -18,17 +18,15 @@ struct StartArgs {
     /// The goal, what matters, how success is checked. It knows nothing of this chat.
     #[schemars(length(min = 1, max = 200_000))]
     brief: String,
-    /// Path of the repository. Default: the default one.
+    /// Default: the first root.
     repo_path: Option<String>,
     /// isolated_write: own worktree from HEAD. read_only: reads the base checkout.
     #[serde(default = "isolated")]
     #[schemars(extend("default" = "isolated_write"))]
     workspace_mode: WorkerMode,
     /// Default: the operator's; see codex_worker_options.
-    #[schemars(length(max = 128))]
     model: Option<String>,
     /// none, minimal, low, medium, high, xhigh, max or ultra.
-    #[schemars(length(max = 16))]
     reasoning_effort: Option<String>,
     /// When the name is taken, append date and time.
     #[serde(default)]
@@ -43,9 +41,7 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<StartArgs, WorkerView, _, _>(
         "codex_worker_start",
         "Codex Worker Start",
-        "Start a named Codex worker with a brief. Returns at once; codex_worker_wait follows it. It sees \
-         HEAD, not uncommitted edits; nothing reaches the base before codex_worker_integrate. Several \
-         may run at once.",
+        "Start a named Codex worker with a brief; returns at once, codex_worker_wait follows it. It sees HEAD, not uncommitted edits; nothing reaches the base before codex_worker_integrate. Several may run at once.",
         ToolMode::Worker,
         Hints { read_only: false, destructive: false, open_world: true, idempotent: false },
         ("Starting worker", "Worker started"),

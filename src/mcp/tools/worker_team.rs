@@ -138,8 +138,7 @@ fn status_tool() -> ToolSpec {
     tool::<StatusArgs, Team, _, _>(
         "codex_worker_status",
         "Codex Worker Status",
-        "The team in short: counts, one line a worker, what to do next. To follow work, use \
-         codex_worker_wait.",
+        "The team in short: counts, one line a worker, what to do next.",
         ToolMode::Worker,
         Hints::READ,
         ("Checking worker status", "Worker status ready"),
@@ -151,8 +150,7 @@ fn wait_tool() -> ToolSpec {
     tool::<WaitArgs, Team, _, _>(
         "codex_worker_wait",
         "Codex Worker Wait",
-        "Wait until a worker changes state or says something (or all are idle), then return the status. \
-         Returns the moment it happens, and at once when nobody works.",
+        "Wait until a worker changes state or says something (or all are idle), then return the status.",
         ToolMode::Worker,
         Hints::READ,
         ("Waiting on workers", "Worker status ready"),
