@@ -38,11 +38,11 @@ async fn run(app: Arc<App>, cancel: CancellationToken) {
 
 /// Each step is on its own: one that fails is logged and leaves the others to be done.
 async fn recover(app: &App) {
-    if let Err(error) = app.integrations.reconcile(&app.git).await {
-        tracing::error!(%error, "integrations of an earlier engine could not be reconciled");
-    }
     if let Err(error) = app.locks.reconcile(&app.git).await {
         tracing::error!(%error, "locks of an earlier engine could not be reconciled");
+    }
+    if let Err(error) = app.integrations.reconcile(&app.git).await {
+        tracing::error!(%error, "integrations of an earlier engine could not be reconciled");
     }
     if let Err(error) = app.worktrees.reconcile(&app.git).await {
         tracing::error!(%error, "worktrees of an earlier engine could not be reconciled");

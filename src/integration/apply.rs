@@ -83,6 +83,7 @@ impl Integrations {
         proof: &MutationProof,
     ) -> Result<Applied, IntegrationError> {
         proof.check(&repo.key)?;
+        self.end_open(repo).await?;
         let accepted = &request.accepted_dirty;
         let plan = self.plan(repo, &request.worker, accepted, Objects::Repository).await?;
         if plan.preview.token.as_ref().is_some_and(|token| *token != request.token) {
