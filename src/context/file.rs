@@ -6,8 +6,11 @@ use crate::paths::RepoPath;
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Largest file that is read, in bytes: all of it is looked at for its digest and its lines.
 const MAX_FILE: u64 = 64 << 20;
@@ -84,6 +87,32 @@ impl Context {
         })
         .await
     }
+
+    /// Whether the operator hides what is at this path, relative to a workspace.
+    #[must_use]
+    pub fn hides(&self, path: &[u8]) -> bool {
+        self.guard.is_blocked(Path::new(OsStr::from_bytes(path)))
+    }
+
+    /// A page of a file that is not in the checkout (a worker's), by the same rules; at most `most`
+    /// bytes.
+    ///
+    /// # Errors
+    /// Blocked paths, binary or non-UTF-8 content, and lines that do not exist are refused by name.
+    pub fn page_of_bytes(
+        &self,
+        path: &[u8],
+        raw: &[u8],
+        query: &FileQuery,
+        most: usize,
+    ) -> Result<FilePage, ContextError> {
+        let named = Path::new(OsStr::from_bytes(path));
+        let path = ShownPath::of(named);
+        if self.hides(named.as_os_str().as_bytes()) {
+            return Err(ContextError::Blocked(path.path));
+        }
+        page(String::new(), path, raw, slice(query, most)?)
+    }
 }
 
 fn slice(query: &FileQuery, max: usize) -> Result<Slice, ContextError> {
@@ -107,16 +136,25 @@ fn page_of(
 ) -> Result<FilePage, ContextError> {
     let path = ShownPath::of(&place.relative);
     let raw = bytes_of(guard.open(&workspace.root, place)?, &path.path)?;
-    let text = text_of(&raw, &path.path)?;
+    page(workspace.id.clone(), path, &raw, want)
+}
+
+fn page(
+    workspace_id: String,
+    path: ShownPath,
+    raw: &[u8],
+    want: Slice,
+) -> Result<FilePage, ContextError> {
+    let text = text_of(raw, &path.path)?;
     let page = cut(&path.path, text, want)?;
     Ok(FilePage {
-        workspace_id: workspace.id.clone(),
+        workspace_id,
         text: page.text.to_owned(),
         start_line: page.start_line,
         end_line: page.end_line,
         total_lines: page.total_lines,
         bytes: raw.len() as u64,
-        sha256: hex::encode(Sha256::digest(&raw)),
+        sha256: hex::encode(Sha256::digest(raw)),
         truncated: page.next.is_some(),
         next_start_line: page.next.as_ref().and_then(|next| next.line),
         next_start_byte: page.next.as_ref().map(|next| next.byte),

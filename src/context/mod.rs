@@ -41,7 +41,6 @@ pub use error::ContextError;
 pub use file::{FilePage, FileQuery};
 pub use listing::{ListQuery, ListView, WorkspaceEntry};
 pub use orient::OpenView;
-pub use page::{Next as PageNext, Page as TextPage, Slice as PageSlice, cut as cut_page};
 pub use patch::{DiffQuery, FileChange};
 pub use place::{ShownPath, Workspace};
 pub use room::Context;

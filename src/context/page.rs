@@ -2,48 +2,44 @@ use super::ContextError;
 
 /// Which part of a file is wanted.
 #[derive(Debug, Clone, Copy)]
-pub struct Slice {
+pub(super) struct Slice {
     /// First line, from 1.
-    pub start_line: u64,
+    pub(super) start_line: u64,
     /// Byte of the file to start at instead, from 0.
-    pub start_byte: Option<u64>,
+    pub(super) start_byte: Option<u64>,
     /// Last line, included; none for the end.
-    pub end_line: Option<u64>,
+    pub(super) end_line: Option<u64>,
     /// Most bytes.
-    pub max_bytes: usize,
+    pub(super) max_bytes: usize,
 }
 
 /// A part of a text, byte for byte.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Page<'a> {
-    /// The part.
-    pub text: &'a str,
+pub(super) struct Page<'a> {
+    pub(super) text: &'a str,
     /// Line of the first byte; 1 for an empty file.
-    pub start_line: u64,
+    pub(super) start_line: u64,
     /// Line of the last byte; 0 for an empty file.
-    pub end_line: u64,
+    pub(super) end_line: u64,
     /// Lines of the whole text; a newline at the end begins no further line.
-    pub total_lines: u64,
+    pub(super) total_lines: u64,
     /// Where the wanted part goes on, when it was cut.
-    pub next: Option<Next>,
+    pub(super) next: Option<Next>,
 }
 
 /// Where to go on.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Next {
+pub(super) struct Next {
     /// Byte of the file.
-    pub byte: u64,
+    pub(super) byte: u64,
     /// The line, when it begins there.
-    pub line: Option<u64>,
+    pub(super) line: Option<u64>,
 }
 
 /// Cuts the wanted part out of a text. Lines end with `\n` and keep their ends, so that pages put
 /// together are the file. A page ends at the end of a line, or within the line when that is longer
 /// than a page.
-///
-/// # Errors
-/// When the wanted part begins behind the end or ends before its beginning.
-pub fn cut<'a>(path: &str, text: &'a str, want: Slice) -> Result<Page<'a>, ContextError> {
+pub(super) fn cut<'a>(path: &str, text: &'a str, want: Slice) -> Result<Page<'a>, ContextError> {
     let starts = line_starts(text);
     let total_lines = starts.len() as u64;
     let (from, start_line) = begin(path, text, &starts, want)?;

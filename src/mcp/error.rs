@@ -87,25 +87,25 @@ impl From<IntegrationError> for ToolError {
 
 impl From<WorkerError> for ToolError {
     fn from(error: WorkerError) -> Self {
-        if matches!(error.code(), "internal_error" | "git_failed") {
+        if error.code() == "internal_error" {
             return Self::internal(error);
         }
         let shown = Self::new(error.code(), error.to_string(), error.hint());
+        let named = |row: &crate::store::WorkerRow| {
+            json!({ "worker_id": row.id, "name": row.name, "workspace_name": row.repo_name,
+                    "state": row.state })
+        };
         match error {
+            WorkerError::NameTaken(row) => shown.with("worker", named(&row)),
             WorkerError::Ambiguous { candidates, .. } => {
-                let list: Vec<Value> = candidates
-                    .iter()
-                    .map(|row| json!({"worker_id": row.id, "workspace_name": row.repo_name}))
-                    .collect();
-                shown.with("candidates", list)
+                shown.with("candidates", candidates.iter().map(named).collect::<Vec<_>>())
             }
-            WorkerError::NameTaken(row) => shown.with("worker_id", row.id),
             WorkerError::ConfirmStop { elapsed_s, grace_s, .. } => shown
-                .with("confirm_with", "force")
-                .with("elapsed_seconds", elapsed_s)
-                .with("grace_seconds", grace_s),
+                .with("confirm_with", json!({ "force": true }))
+                .with("active_turn_elapsed_seconds", elapsed_s)
+                .with("stop_confirmation_grace_seconds", grace_s),
             WorkerError::ConfirmDiscard { paths, .. } => shown
-                .with("confirm_with", "discard_unintegrated_changes")
+                .with("confirm_with", json!({ "discard_unintegrated_changes": true }))
                 .with("unintegrated_changed_files", paths),
             _ => shown,
         }

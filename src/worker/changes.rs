@@ -5,6 +5,9 @@ use crate::worktree::{Snapshot, SnapshotNotes};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Most changed paths that one call of git names.
+const MOST_NAMED: usize = 1_000;
+
 /// What a worker's result is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -94,24 +97,40 @@ impl Workers {
 }
 
 impl WorkerChanges {
-    /// The unified diff of one changed path, or of all; at most `max_bytes`.
+    /// The change of one path.
     ///
     /// # Errors
     /// [`WorkerError::Argument`] for a path that did not change.
+    pub fn of(&self, path: &GitPath) -> Result<&Change, WorkerError> {
+        self.list.iter().find(|c| c.path == *path).ok_or_else(|| {
+            WorkerError::Argument(format!("the worker did not change {}", path.lossy()))
+        })
+    }
+
+    /// The unified diff of these changes, at most `max_bytes`; of at most 1,000 of them, unless they
+    /// are all there are.
+    ///
+    /// # Errors
+    /// When git fails.
     pub async fn diff(
         &self,
-        path: Option<&GitPath>,
+        changes: &[&Change],
         max_bytes: usize,
     ) -> Result<FileDiff, WorkerError> {
-        let mut paths = Vec::new();
-        if let Some(path) = path {
-            let change = self.list.iter().find(|c| c.path == *path).ok_or_else(|| {
-                WorkerError::Argument(format!("the worker did not change {}", path.lossy()))
-            })?;
-            paths.push(&change.path);
-            paths.extend(&change.old_path);
+        let nothing = FileDiff { text: Vec::new(), truncated: false, total_bytes: 0 };
+        if changes.is_empty() {
+            return Ok(nothing);
         }
-        Ok(self.repo.file_diff(&self.from, &self.to.tree, &paths, max_bytes).await?)
+        let mut paths = Vec::new();
+        if changes.len() < self.list.len() {
+            for change in changes.iter().take(MOST_NAMED) {
+                paths.push(&change.path);
+                paths.extend(&change.old_path);
+            }
+        }
+        let mut diff = self.repo.file_diff(&self.from, &self.to.tree, &paths, max_bytes).await?;
+        diff.truncated |= !paths.is_empty() && changes.len() > MOST_NAMED;
+        Ok(diff)
     }
 
     /// The file as the worker left it; `None` when there is none.

@@ -122,7 +122,8 @@ impl WorkerError {
             }
             Self::StillStopping(_) => "Call codex_worker_status in some seconds.",
             Self::NoSnapshot(_) => "Call codex_worker_inspect with view=report.",
-            Self::Git(GitError::NoCommit(_)) | Self::Worktree(WorktreeError::Git(GitError::NoCommit(_))) => {
+            Self::Git(GitError::NoCommit(_))
+            | Self::Worktree(WorktreeError::Git(GitError::NoCommit(_))) => {
                 "Make a first commit: a worker starts from HEAD."
             }
             Self::Git(GitError::NotARepository(_)) => {

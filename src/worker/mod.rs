@@ -23,6 +23,10 @@ mod start;
 mod stop;
 mod wait;
 
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
 
 pub use changes::{ChangeBase, WorkerChanges};
 pub use error::WorkerError;

@@ -25,20 +25,16 @@ impl Workers {
         prepared: Option<&Prepared>,
         outcome: Outcome,
     ) {
-        if let Err(error) = self.room.deps.journal.flush().await {
-            tracing::error!(%error, turn = %turn.id, "the journal could not be flushed");
-        }
+        self.flush(turn).await;
         if self.queued_again(lease, active, &outcome).await {
             return;
         }
         let begun = !matches!(outcome, Outcome::NotBegun | Outcome::NeverTaken);
-        let (mut state, mut error) = self.verdict(active, outcome);
-        if let (true, Some(prepared)) = (begun, prepared)
-            && let Err(why) = self.snapshot(prepared, turn).await
-        {
-            tracing::error!(message = %why.1, turn = %turn.id, "no snapshot after a turn");
-            (state, error) = (TurnState::Failed, Some(why));
-        }
+        let verdict = self.verdict(active, outcome);
+        let (state, error) = match prepared.filter(|_| begun) {
+            Some(prepared) => self.snapshot(prepared, turn).await.err().unwrap_or(verdict),
+            None => verdict,
+        };
         let end = TurnEnd {
             state,
             report: self.last_message(turn).await,
@@ -47,6 +43,12 @@ impl Workers {
         };
         self.queue_undelivered(turn, active).await;
         self.finish(lease, &end).await;
+    }
+
+    async fn flush(&self, turn: &TurnRow) {
+        if let Err(error) = self.room.deps.journal.flush().await {
+            tracing::error!(%error, turn = %turn.id, "the journal could not be flushed");
+        }
     }
 
     /// Queues the turn again, once, when the agent never had it or died under it.
@@ -95,18 +97,18 @@ impl Workers {
         }
     }
 
-    async fn snapshot(&self, prepared: &Prepared, turn: &TurnRow) -> Result<(), (String, String)> {
+    /// Records the worktree; without a record the turn has failed, whatever the agent says.
+    async fn snapshot(&self, prepared: &Prepared, turn: &TurnRow) -> Result<(), (TurnState, Why)> {
         if prepared.worker.mode != WorkerMode::IsolatedWrite {
             return Ok(());
         }
         let worktrees = &self.room.deps.worktrees;
-        match worktrees.snapshot(&prepared.repo, &turn.worker, Some(&turn.id)).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err((
-                "snapshot_failed".to_owned(),
-                format!("the turn ended, but its files could not be recorded: {error}"),
-            )),
-        }
+        let taken = worktrees.snapshot(&prepared.repo, &turn.worker, Some(&turn.id)).await;
+        taken.map(|_| ()).map_err(|error| {
+            tracing::error!(%error, turn = %turn.id, "no snapshot after a turn");
+            let text = format!("the turn ended, but its files could not be recorded: {error}");
+            (TurnState::Failed, Some(("snapshot_failed".to_owned(), text)))
+        })
     }
 
     async fn verify(&self, prepared: Option<&Prepared>, turn: &TurnRow) -> Option<Verified> {
@@ -162,8 +164,7 @@ impl Workers {
             let payload = self.room.deps.journal.payload(&event).unwrap_or_default();
             seen.extend(serde_json::from_str::<Value>(&payload).ok());
         }
-        let refused =
-            |id: &str| steers.iter().any(|s| s.item_id == id && s.phase == "refused");
+        let refused = |id: &str| steers.iter().any(|s| s.item_id == id && s.phase == "refused");
         let mut waiting = Vec::new();
         for steer in steers.iter().filter(|s| s.phase == "sent" && !refused(&s.item_id)) {
             let payload = self.room.deps.journal.payload(steer).unwrap_or_default();

@@ -1,7 +1,9 @@
-use super::{WorkerError, Workers};
+use super::active::Active;
+use super::{ChangeBase, WorkerError, Workers};
 use crate::ids::TurnId;
-use crate::store::{StoreError, TurnLease, TurnState, WorkerMode, WorkerRow};
+use crate::store::{StoreError, TurnLease, TurnRow, TurnState, WorkerMode, WorkerRow};
 use crate::worktree::Removed;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a stop waits for the end of the turn.
@@ -89,7 +91,7 @@ impl Workers {
         if self.active_turn(worker).await?.is_some() {
             return Err(refused(Vec::new()));
         }
-        let Ok(changes) = self.changes(worker, super::ChangeBase::Integrated).await else {
+        let Ok(changes) = self.changes(worker, ChangeBase::Integrated).await else {
             return Ok(()); // it never had a worktree
         };
         if changes.list.is_empty() {
@@ -98,11 +100,9 @@ impl Workers {
         Err(refused(changes.list.iter().take(NAMED).map(|c| c.path.lossy()).collect()))
     }
 
-    async fn active_turn(
-        &self,
-        worker: &WorkerRow,
-    ) -> Result<Option<crate::store::TurnRow>, WorkerError> {
-        let id = worker.current_turn.as_ref().and_then(|id| id.parse::<TurnId>().ok());
+    async fn active_turn(&self, worker: &WorkerRow) -> Result<Option<TurnRow>, WorkerError> {
+        let fresh = self.store().worker(&worker.id).await?.ok_or(StoreError::Missing)?;
+        let id = fresh.current_turn.and_then(|id| id.parse::<TurnId>().ok());
         let Some(id) = id else { return Ok(None) };
         let turn = self.store().turn(&id).await?;
         Ok(turn.filter(|t| !t.state.is_terminal() && t.state != TurnState::Queued))
@@ -125,10 +125,9 @@ impl Workers {
         worker: &WorkerRow,
         reason: Option<&str>,
     ) -> Result<bool, WorkerError> {
-        let Some(active) = self.room.active.of(&worker.id) else { return Ok(false) };
+        let Some(active) = self.carried(worker).await? else { return Ok(false) };
         let row = self.store().turn(&active.turn).await?.ok_or(StoreError::Missing)?;
-        let lease =
-            TurnLease { turn: row.id, worker: worker.id.clone(), epoch: row.lease_epoch };
+        let lease = TurnLease { turn: row.id, worker: worker.id.clone(), epoch: row.lease_epoch };
         match self.store().set_turn_state(&lease, TurnState::Stopping).await {
             Ok(_) | Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
@@ -138,6 +137,20 @@ impl Workers {
             return Err(WorkerError::StillStopping(worker.name.clone()));
         }
         Ok(true)
+    }
+
+    /// The worker's turn as this engine carries it. One that was claimed this moment is waited for.
+    async fn carried(&self, worker: &WorkerRow) -> Result<Option<Arc<Active>>, WorkerError> {
+        for _ in 0..20 {
+            if let Some(active) = self.room.active.of(&worker.id) {
+                return Ok(Some(active));
+            }
+            if self.active_turn(worker).await?.is_none() {
+                return Ok(None);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err(WorkerError::StillStopping(worker.name.clone()))
     }
 
     async fn clean_up(&self, worker: &WorkerRow) -> Result<Removed, WorkerError> {

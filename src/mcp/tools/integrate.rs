@@ -1,7 +1,6 @@
 //! `codex_worker_integrate`: a worker's accepted result into the base checkout.
 
 use super::integrate_view::{ChangeView, listed, preview_text, preview_view, why};
-use super::worker::find;
 use crate::config::ToolMode;
 use crate::git::Repo;
 use crate::integration::{Applied, ApplyRequest, IntegrationError, Integrations, Preview};
@@ -83,11 +82,12 @@ fn integrate_tool() -> ToolSpec {
     )
 }
 
-/// The worker that is meant, and the checkout it was started for: that is the base, whichever
-/// repository the call named.
+/// The worker that is meant, and the checkout it was started for.
 async fn target(call: &Call, args: &IntegrateArgs) -> Result<(Repo, WorkerRow), ToolError> {
-    let worker = find(call, &args.worker, args.repo_path.as_deref()).await?;
-    Ok((call.app.workers.repo_of(&worker).await?, worker))
+    let worker = super::worker::target(call, &args.worker, args.repo_path.as_deref()).await?;
+    // The base is the checkout that the worker was started for, also when its id was named.
+    let root = worker.repo_root.to_string_lossy();
+    Ok((call.app.context.repo(Some(&root)).await?, worker))
 }
 
 /// Applies, or says why not with a fresh preview.

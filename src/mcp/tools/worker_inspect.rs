@@ -1,142 +1,300 @@
-//! `codex_worker_inspect`: one worker, by view.
+//! `codex_worker_inspect`: one worker, from all sides.
 
-use super::integrate_view::{preview_text, preview_view};
-use super::worker::{answer, find};
-use super::worker_args::{InspectArgs, View};
-use super::worker_files::{changes_view, diff_view, file_view};
-use super::worker_views::{REPORT_MAX, Scrub, cut, turn_view, worker_view};
+use super::integrate_view::{ChangeView, listed, preview_text, preview_view};
+use super::worker::{cleaned, target};
+use super::worker_log;
+use super::worker_views::{Cleaner, WorkerView, clip, status_line};
 use crate::config::ToolMode;
+use crate::context::{ContextError, FileQuery};
+use crate::git::{Change, GitPath};
 use crate::mcp::{Answer, Call, Hints, ToolError, ToolSpec, tool};
-use crate::store::{EventRow, WorkerRow, WorkerState};
-use crate::worker::Look;
+use crate::store::WorkerRow;
+use crate::worker::{ChangeBase, Look, Until, WaitQuery, WorkerChanges};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
-/// Events in one page of the log.
-const LOG_PAGE: usize = 100;
+/// Longest part of a file or diff that the text for people repeats, in characters.
+const TEXT: usize = 16_000;
 
-/// Most characters of one text in a log event.
-const EVENT_MAX: usize = 2_000;
-
-/// The members that hosts rely on; which are there depends on the view.
-#[derive(Serialize, JsonSchema)]
-struct Inspected {
-    worker_id: String,
-    name: String,
-    state: WorkerState,
-    view: String,
-    report: Option<String>,
-    changed_files: Option<Vec<Map<String, Value>>>,
-    diff: Option<String>,
-    text: Option<String>,
-    events: Option<Vec<Value>>,
-    can_apply: Option<bool>,
-    preview_token: Option<String>,
-    truncated: Option<bool>,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum View {
+    #[default]
+    Report,
+    Status,
+    Changes,
+    Diff,
+    File,
+    Log,
+    Queue,
+    IntegrationPreview,
 }
 
-/// The tool.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct InspectArgs {
+    /// Name or id.
+    worker: String,
+    /// Repository of the name.
+    repo_path: Option<String>,
+    /// report: its words. changes, diff, file: its files when its last turn ended. log: its journal.
+    /// queue: waiting messages. integration_preview: what an apply would do, with its token.
+    #[serde(default)]
+    #[schemars(extend("default" = "report"))]
+    view: View,
+    /// Wait until it is idle, at most 45.
+    #[serde(default)]
+    #[schemars(extend("minimum" = 0))]
+    wait_seconds: u64,
+    /// View file; view diff (default: all files).
+    file_path: Option<String>,
+    /// Exact path in base64, for a name that is not UTF-8.
+    path_b64: Option<String>,
+    /// View file: first line.
+    #[schemars(range(min = 1))]
+    start_line: Option<u64>,
+    /// View file: last line.
+    #[schemars(range(min = 1))]
+    end_line: Option<u64>,
+    /// View file: first byte instead of a line.
+    start_byte: Option<u64>,
+    /// View file, diff: most bytes.
+    #[schemars(range(min = 1))]
+    max_bytes: Option<usize>,
+    /// View changes, diff: since the last integration or the worker's start.
+    #[serde(default)]
+    #[schemars(extend("default" = "integrated"))]
+    since: ChangeBase,
+    /// View log: next_cursor of the page before.
+    cursor: Option<i64>,
+    /// View log: most events.
+    #[schemars(range(min = 1, max = 500), extend("default" = 100))]
+    limit: Option<u32>,
+    /// View integration_preview: globs of files with uncommitted edits that may be merged with.
+    #[serde(default)]
+    #[schemars(length(max = 50))]
+    accepted_dirty_base: Vec<String>,
+}
+
 pub(super) fn tool_spec() -> ToolSpec {
-    tool::<InspectArgs, Inspected, _, _>(
+    tool::<InspectArgs, WorkerView, _, _>(
         "codex_worker_inspect",
         "Codex Worker Inspect",
-        "Look at a worker: report, status, changed files, a diff, a file as it left it, its log, waiting \
-         messages, or what an integration would do (with the token that codex_worker_integrate needs).",
+        "Look at one worker: its report (what it claims) and what was observed: changed files, diffs, \
+         files, journal, waiting messages, integration preview.",
         ToolMode::Worker,
         Hints::READ,
         ("Checking worker", "Worker report ready"),
-        |call, args| async move { inspect(&call, &args).await },
+        |call: Call, args| async move { cleaned(&call, inspect(&call, args)).await },
     )
 }
 
-async fn inspect(call: &Call, args: &InspectArgs) -> Result<Answer, ToolError> {
-    let row = find(call, &args.worker, args.repo_path.as_deref()).await?;
-    let look = call.app.workers.look(&row).await?;
-    let scrub = Scrub::new(call.app.state.root(), &look);
-    let mut more = match args.view {
-        View::Report => report(&look, &scrub),
-        View::Status => json!({"busy_with": look.busy_with.as_deref().map(|text| scrub.text(text))}),
-        View::Changes => changes_view(call, &row).await?,
-        View::Diff => diff_view(call, &row, args).await?,
-        View::File => file_view(call, &row, args).await?,
-        View::Log => log(call, &row, args.after.unwrap_or(0), &scrub).await?,
-        View::Queue => queue(call, &row, &scrub).await?,
-        View::IntegrationPreview => preview(call, &row, &args.accepted_dirty_base).await?,
-    };
-    more["view"] = json!(view_name(args.view));
-    answer(&worker_view(&look, &call.caller, &scrub), &more)
-}
-
-fn view_name(view: View) -> &'static str {
-    match view {
-        View::Report => "report",
-        View::Status => "status",
-        View::Changes => "changes",
-        View::Diff => "diff",
-        View::File => "file",
-        View::Log => "log",
-        View::Queue => "queue",
-        View::IntegrationPreview => "integration_preview",
+async fn inspect(call: &Call, args: InspectArgs) -> Result<Answer, ToolError> {
+    let worker = target(call, &args.worker, args.repo_path.as_deref()).await?;
+    if args.wait_seconds > 0 {
+        let query = WaitQuery {
+            worker: Some(worker.id.clone()),
+            until: Until::Idle,
+            ..WaitQuery::default()
+        };
+        call.app.workers.wait(&query, Duration::from_secs(args.wait_seconds)).await?;
+    }
+    let look = call.app.workers.look(&worker).await?;
+    let worker = look.worker().clone();
+    let seen = Seen { call, look: &look, worker: &worker, args: &args };
+    match args.view {
+        View::Report => seen.report(),
+        View::Status => seen.status(),
+        View::Changes => seen.changes().await,
+        View::Diff => seen.diff().await,
+        View::File => seen.file().await,
+        View::Log => seen.log().await,
+        View::Queue => seen.queue().await,
+        View::IntegrationPreview => seen.preview().await,
     }
 }
 
-/// The worker's words; what the server saw stands beside them.
-fn report(look: &Look, scrub: &Scrub) -> Value {
-    let words = scrub.text(&look.report());
-    let shown = cut(&words, REPORT_MAX);
-    json!({"note": shown, "truncated": shown.len() != words.len(), "report": shown})
+/// One worker that is being looked at.
+struct Seen<'a> {
+    call: &'a Call,
+    look: &'a Look,
+    worker: &'a WorkerRow,
+    args: &'a InspectArgs,
 }
 
-async fn log(call: &Call, row: &WorkerRow, after: i64, scrub: &Scrub) -> Result<Value, ToolError> {
-    let limit = u32::try_from(LOG_PAGE + 1).unwrap_or(u32::MAX);
-    let page = call.app.workers.log(row, after, limit).await?;
-    let shown = &page[..page.len().min(LOG_PAGE)];
-    let events: Vec<Value> = shown.iter().map(|event| event_view(event, scrub)).collect();
-    Ok(json!({
-        "events": events,
-        "next_after": shown.last().map_or(after, |event| event.seq),
-        "truncated": page.len() > LOG_PAGE,
-    }))
-}
+impl Seen<'_> {
+    fn view(&self, name: &str, with_report: bool) -> WorkerView {
+        WorkerView::of(self.call, self.look, with_report).with("view", name)
+    }
 
-fn event_view(event: &EventRow, scrub: &Scrub) -> Value {
-    let mut payload = brief(serde_json::from_str(&event.payload).unwrap_or(Value::Null));
-    scrub.value(&mut payload);
-    json!({
-        "seq": event.seq,
-        "turn": event.turn_id,
-        "item": event.item_id,
-        "phase": event.phase,
-        "kind": event.kind,
-        "at": event.at,
-        "payload": payload,
-    })
-}
+    fn clean(&self, text: &str) -> String {
+        Cleaner::of(&self.call.app.state, self.look).text(text)
+    }
 
-/// A payload with its long texts cut.
-fn brief(value: Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(cut(&text, EVENT_MAX)),
-        Value::Array(items) => items.into_iter().map(brief).collect(),
-        Value::Object(members) => members.into_iter().map(|(k, v)| (k, brief(v))).collect(),
-        other => other,
+    fn report(&self) -> Result<Answer, ToolError> {
+        let text = format!("{}\n\n{}", head(self.look), self.look.report());
+        let text = self.clean(&text);
+        self.view("report", true).answer(text)
+    }
+
+    fn status(&self) -> Result<Answer, ToolError> {
+        let line = self.clean(&status_line(self.look));
+        self.view("status", false).with("status_line", &line).answer(line)
+    }
+
+    async fn changes(&self) -> Result<Answer, ToolError> {
+        let app = &self.call.app;
+        let changes = app.workers.changes(self.worker, self.args.since).await?;
+        let notes = app.workers.notes(&changes.repo, &changes.to).await?;
+        let files: Vec<ChangeView> = listed(&changes.list);
+        let mut text = format!("{} changed {} file(s).", self.worker.name, changes.list.len());
+        for change in changes.list.iter().take(100) {
+            let (path, plus, minus) = (change.path.lossy(), change.additions, change.deletions);
+            text.push_str(&format!("\n  {path} +{plus} -{minus}"));
+        }
+        let view = self
+            .view("changes", false)
+            .with("truncated", files.len() < changes.list.len())
+            .with("changed_files", files)
+            .with("change_count", changes.list.len())
+            .with("compared_with", self.args.since)
+            .with("snapshot_id", &changes.to.id)
+            .with("ignored_count", notes.ignored_count)
+            .with(
+                "nested_repositories",
+                notes.nested.iter().map(GitPath::lossy).collect::<Vec<_>>(),
+            );
+        self.as_of(view, &changes).answer(text)
+    }
+
+    async fn diff(&self) -> Result<Answer, ToolError> {
+        let app = &self.call.app;
+        let changes = app.workers.changes(self.worker, self.args.since).await?;
+        let most = app.config.security.max_diff_bytes;
+        let most = self.args.max_bytes.unwrap_or(most).clamp(1, most);
+        let path = self.path()?;
+        let hidden = |change: &Change| app.context.hides(change.path.as_bytes());
+        let shown: Vec<&Change> = match &path {
+            Some(path) if hidden(changes.of(path)?) => {
+                return Err(ContextError::Blocked(path.lossy()).into());
+            }
+            Some(path) => vec![changes.of(path)?],
+            None => changes.list.iter().filter(|change| !hidden(change)).collect(),
+        };
+        let diff = changes.diff(&shown, most).await?;
+        let text = String::from_utf8_lossy(&diff.text).into_owned();
+        let view = self
+            .view("diff", false)
+            .with("file_path", path.map(|p| p.lossy()))
+            .with("diff", &text)
+            .with("truncated", diff.truncated)
+            .with("total_bytes", diff.total_bytes)
+            .with("files_shown", shown.len())
+            .with("change_count", changes.list.len());
+        self.as_of(view, &changes).answer(clip(&text, TEXT).0)
+    }
+
+    async fn file(&self) -> Result<Answer, ToolError> {
+        let app = &self.call.app;
+        let changes = app.workers.changes(self.worker, ChangeBase::Start).await?;
+        let path = self.path()?.ok_or_else(|| ToolError::invalid("view=file needs file_path"))?;
+        let file = changes.file(&path).await?.ok_or_else(|| {
+            let message = format!("{} has no file {}", self.worker.name, path.lossy());
+            let hint = "Call codex_worker_inspect with view=changes for the paths it changed.";
+            ToolError::new("file_missing", message, hint)
+        })?;
+        let query = FileQuery {
+            start_line: self.args.start_line,
+            start_byte: self.args.start_byte,
+            end_line: self.args.end_line,
+            max_bytes: self.args.max_bytes,
+            ..FileQuery::default()
+        };
+        let most = app.config.workers.file_response_max_bytes;
+        let page = app.context.page_of_bytes(path.as_bytes(), &file.bytes, &query, most)?;
+        let text = clip(&page.text, TEXT).0;
+        let members = match serde_json::to_value(&page) {
+            Ok(Value::Object(members)) => members,
+            _ => Map::new(),
+        };
+        let view = self
+            .view("file", false)
+            .with_all(members)
+            .with("source", "worker_snapshot")
+            .with("file_path", path.lossy())
+            .with("mode", format!("{:06o}", file.entry.mode));
+        self.as_of(view, &changes).answer(text)
+    }
+
+    async fn log(&self) -> Result<Answer, ToolError> {
+        let after = self.args.cursor.unwrap_or(0);
+        let limit = self.args.limit.unwrap_or(100).clamp(1, 500);
+        let rows = self.call.app.workers.log(self.worker, after, limit + 1).await?;
+        let page = worker_log::page(rows, limit as usize, after);
+        let cleaner = Cleaner::of(&self.call.app.state, self.look);
+        let mut events = json!(page.events);
+        cleaner.value(&mut events);
+        self.view("log", false)
+            .with("events", events)
+            .with("next_cursor", page.next)
+            .with("more", page.more)
+            .answer(cleaner.text(&page.text))
+    }
+
+    async fn queue(&self) -> Result<Answer, ToolError> {
+        let turns = self.call.app.workers.queue(self.worker).await?;
+        let queued: Vec<Value> = turns
+            .iter()
+            .map(|turn| {
+                let (text, cut) = clip(&turn.brief, 2_000);
+                json!({
+                    "queued_id": turn.id, "number": turn.position, "message": text,
+                    "truncated": cut, "queued_at": turn.created_at / 1000,
+                    "model": turn.model, "reasoning_effort": turn.effort,
+                })
+            })
+            .collect();
+        let text = format!("{} message(s) wait for {}.", queued.len(), self.worker.name);
+        self.view("queue", false).with("queue", queued).answer(text)
+    }
+
+    async fn preview(&self) -> Result<Answer, ToolError> {
+        let app = &self.call.app;
+        let root = self.worker.repo_root.to_string_lossy();
+        let repo = app.context.repo(Some(&root)).await?;
+        let accepted = &self.args.accepted_dirty_base;
+        let preview = app.integrations.preview(&repo, &self.worker.id, accepted).await?;
+        let text = preview_text(&self.worker.name, &preview);
+        self.view("integration_preview", false)
+            .with("applied", false)
+            .with_all(preview_view(&preview))
+            .answer(text)
+    }
+
+    fn path(&self) -> Result<Option<GitPath>, ToolError> {
+        if let Some(exact) = &self.args.path_b64 {
+            let path = GitPath::from_b64(exact);
+            return path.map(Some).ok_or_else(|| ToolError::invalid("path_b64 is not base64"));
+        }
+        let named = self.args.file_path.as_deref().map(str::trim).filter(|p| !p.is_empty());
+        Ok(named.map(|path| GitPath::from(path.strip_prefix("./").unwrap_or(path))))
+    }
+
+    /// Says that files are those of the last snapshot, while a turn may be changing them.
+    fn as_of(&self, view: WorkerView, changes: &WorkerChanges) -> WorkerView {
+        let view = view.with("snapshot_at", changes.to.created_at / 1000);
+        if !self.worker.state.is_active() {
+            return view;
+        }
+        view.note("A turn is active: this is what stood there when the last one ended.")
     }
 }
 
-async fn queue(call: &Call, row: &WorkerRow, scrub: &Scrub) -> Result<Value, ToolError> {
-    let waiting = call.app.workers.queue(row).await?;
-    let shown: Vec<Value> = waiting
-        .iter()
-        .map(|turn| json!({"turn": turn_view(turn, scrub), "message": cut(&turn.brief, 2_000)}))
-        .collect();
-    Ok(json!({"queue": shown}))
-}
-
-async fn preview(call: &Call, row: &WorkerRow, accepted: &[String]) -> Result<Value, ToolError> {
-    let repo = call.app.workers.repo_of(row).await?;
-    let preview = call.app.integrations.preview(&repo, &row.id, accepted).await?;
-    let mut view = preview_view(&preview);
-    view.insert("note".to_owned(), json!(preview_text(&row.name, &preview)));
-    Ok(Value::Object(view))
+fn head(look: &Look) -> String {
+    let worker = look.worker();
+    let changes =
+        if look.has_changes() { "has changes that are not integrated" } else { "no changes" };
+    format!("{} ({}): {}, {changes}", worker.name, worker.mode.as_str(), worker.state.as_str())
 }

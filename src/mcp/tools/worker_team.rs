@@ -1,210 +1,339 @@
-//! `codex_worker_list`, `codex_worker_status`, `codex_worker_wait`: several workers at once.
+//! `codex_worker_list`, `codex_worker_status`, `codex_worker_wait`: the team at a glance.
 
-use super::worker::find;
-use super::worker_args::{Scope, TeamArgs, Until, WaitArgs};
-use super::worker_views::{Scrub, cut, worker_view};
+use super::worker::{cleaned, target};
+use super::worker_views::{bare, brief_view, status_line};
 use crate::config::ToolMode;
 use crate::mcp::{Answer, Call, Hints, ToolError, ToolSpec, tool};
-use crate::store::{self, WorkerFilter};
-use crate::worker::{self, Look, WaitQuery};
+use crate::store::{Scope, StateCount, WorkerFilter};
+use crate::worker::{Look, Until, WaitQuery};
 use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// Most workers in one answer.
-const TEAM_MAX: u32 = 50;
+/// Workers that changed this recently are in scope `current`, in milliseconds.
+const RECENT: i64 = 4 * 60 * 60 * 1000;
+/// Workers of a page whose call says nothing.
+const PAGE: u32 = 50;
+/// Longest wait in seconds.
+const LONGEST: u64 = 45;
+/// Wait of a call that says nothing, in seconds.
+const USUAL: u64 = 30;
 
-/// Most characters of a report in a list.
-const REPORT_HEAD: usize = 220;
-
-const HOUR_MS: i64 = 3_600_000;
-
-/// The members that hosts rely on.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct TeamResult {
-    summary: String,
-    /// One line a worker.
-    worker_lines: Vec<String>,
-    /// Each with `worker_id`, `name`, `state`, `status_line`.
-    workers: Vec<Value>,
-    count: usize,
-    /// Workers with a turn that runs or waits.
-    active: usize,
-    /// Workers that the scope does not show.
-    hidden: i64,
-    /// `wait`, `inspect` or `start_workers`.
-    suggested_action: &'static str,
-    /// Pass it as `since` to codex_worker_wait.
-    cursor: i64,
+/// Which workers a scope shows beside those at work and those that failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ScopeName {
+    /// This chat's, and those that changed within 4 hours.
+    #[default]
+    Current,
+    /// This chat's.
+    Conversation,
+    /// Those that changed within 4 hours.
+    Recent,
+    /// Every one.
+    History,
+    /// Every one.
+    All,
 }
 
-/// The family's tools.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct TeamArgs {
+    /// Default: all repositories.
+    repo_path: Option<String>,
+    /// Beside those at work or failed: this chat's (conversation), of the last 4 hours (recent), both
+    /// (current), every one (all).
+    scope: ScopeName,
+    /// Only those at work.
+    active_only: bool,
+    /// Archived ones too.
+    include_stopped: bool,
+    /// Only this chat's.
+    owned_only: bool,
+    /// Unix time in seconds.
+    created_after: Option<f64>,
+    /// Most in a page.
+    #[schemars(range(min = 1, max = 200), extend("default" = PAGE))]
+    limit: Option<u32>,
+    /// next_cursor of the page before.
+    cursor: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct StatusArgs {
+    /// Default: all repositories.
+    repo_path: Option<String>,
+    /// As in codex_worker_list.
+    scope: ScopeName,
+    /// Only those at work.
+    active_only: bool,
+    /// Archived ones too.
+    include_stopped: bool,
+    /// Only this chat's.
+    owned_only: bool,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct WaitArgs {
+    /// Default: all repositories.
+    repo_path: Option<String>,
+    /// Only this one, by name or id.
+    worker: Option<String>,
+    /// At most 45.
+    #[schemars(extend("default" = USUAL, "minimum" = 0))]
+    wait_seconds: Option<u64>,
+    /// `revision` of an earlier result: what changed since then counts.
+    since_revision: Option<i64>,
+    /// change: a state, message, error or result; idle: nobody works any more.
+    #[schemars(extend("default" = "change"))]
+    until: Until,
+    /// Whom the result shows.
+    scope: ScopeName,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(transform = bare)]
+struct Team {
+    #[schemars(with = "Vec<Map<String, Value>>")]
+    workers: Vec<Value>,
+    count: usize,
+    active: i64,
+    summary: String,
+    suggested_action: &'static str,
+    revision: i64,
+    note: Option<String>,
+    #[schemars(skip)]
+    counts: Value,
+    #[schemars(skip)]
+    hidden_workers: Value,
+    #[schemars(skip)]
+    next_cursor: Option<String>,
+    /// Of codex_worker_wait.
+    #[schemars(skip)]
+    waited_seconds: Option<f64>,
+    #[schemars(skip)]
+    changed: Option<bool>,
+}
+
 pub(super) fn tools() -> Vec<ToolSpec> {
     vec![list_tool(), status_tool(), wait_tool()]
 }
 
 fn list_tool() -> ToolSpec {
-    tool::<TeamArgs, TeamResult, _, _>(
+    tool::<TeamArgs, Team, _, _>(
         "codex_worker_list",
         "Codex Worker List",
-        "Workers with state, integration and the beginning of their reports. Says what the scope hides.",
+        "List workers with state, the beginning of the report and whether they have changes; paged.",
         ToolMode::Worker,
         Hints::READ,
         ("Listing workers", "Workers ready"),
-        |call, args| async move { team(&call, &args, true, Value::Null).await },
+        |call: Call, args| async move { cleaned(&call, list(&call, args, true)).await },
     )
 }
 
 fn status_tool() -> ToolSpec {
-    tool::<TeamArgs, TeamResult, _, _>(
+    tool::<StatusArgs, Team, _, _>(
         "codex_worker_status",
         "Codex Worker Status",
-        "One line a worker: who works, who is done, who needs something.",
+        "The team in short: counts, one line a worker, what to do next. To follow work, use \
+         codex_worker_wait.",
         ToolMode::Worker,
         Hints::READ,
         ("Checking worker status", "Worker status ready"),
-        |call, args| async move { team(&call, &args, false, Value::Null).await },
+        |call: Call, args| async move { cleaned(&call, status(&call, args)).await },
     )
 }
 
 fn wait_tool() -> ToolSpec {
-    tool::<WaitArgs, TeamResult, _, _>(
+    tool::<WaitArgs, Team, _, _>(
         "codex_worker_wait",
         "Codex Worker Wait",
-        "Wait until something changes (or until=idle: until all work is done), then return the status. \
-         Call it again while workers are active.",
+        "Wait until a worker changes state or says something (or all are idle), then return the status. \
+         Returns the moment it happens, and at once when nobody works.",
         ToolMode::Worker,
         Hints::READ,
         ("Waiting on workers", "Worker status ready"),
-        |call, args| async move { wait(&call, &args).await },
+        |call: Call, args| async move { cleaned(&call, wait(&call, args)).await },
     )
 }
 
-async fn wait(call: &Call, args: &WaitArgs) -> Result<Answer, ToolError> {
-    let worker = match &args.worker {
-        Some(worker) => Some(find(call, worker, args.repo_path.as_deref()).await?.id),
+async fn list(call: &Call, args: TeamArgs, previews: bool) -> Result<Answer, ToolError> {
+    let filter = filter_of(call, &args).await?;
+    let limit = args.limit.unwrap_or(PAGE).clamp(1, 200);
+    let (team, text) = team(call, &filter, limit, previews).await?;
+    Answer::new(&team, text)
+}
+
+async fn status(call: &Call, args: StatusArgs) -> Result<Answer, ToolError> {
+    let StatusArgs { repo_path, scope, active_only, include_stopped, owned_only } = args;
+    let args = TeamArgs {
+        repo_path,
+        scope,
+        active_only,
+        include_stopped,
+        owned_only,
+        ..TeamArgs::default()
+    };
+    list(call, args, false).await
+}
+
+async fn wait(call: &Call, args: WaitArgs) -> Result<Answer, ToolError> {
+    let workers = &call.app.workers;
+    let asked = args.wait_seconds.unwrap_or(USUAL);
+    let mut query =
+        WaitQuery { since: args.since_revision, until: args.until, ..WaitQuery::default() };
+    if let Some(name) = args.worker.as_deref().filter(|name| !name.trim().is_empty()) {
+        query.worker = Some(target(call, name, args.repo_path.as_deref()).await?.id);
+    }
+    let shown = TeamArgs { repo_path: args.repo_path, scope: args.scope, ..TeamArgs::default() };
+    let filter = filter_of(call, &shown).await?;
+    query.repo_key.clone_from(&filter.repo_key);
+    let waited = workers.wait(&query, Duration::from_secs(asked.min(LONGEST))).await?;
+    let (mut team, mut text) = team(call, &filter, PAGE, false).await?;
+    team.waited_seconds = Some((waited.took.as_secs_f64() * 1000.0).round() / 1000.0);
+    team.changed = Some(waited.happened);
+    team.note = wait_note(asked, waited.happened, waited.active);
+    if let Some(note) = &team.note {
+        text = format!("{note}\n{text}");
+    }
+    Answer::new(&team, text)
+}
+
+fn wait_note(asked: u64, happened: bool, active: i64) -> Option<String> {
+    let mut notes = Vec::new();
+    if asked > LONGEST {
+        notes.push(format!("wait_seconds was {asked}; a call waits {LONGEST} seconds at most."));
+    }
+    if !happened && active == 0 {
+        notes.push("Nobody works and nothing waits, so there was nothing to wait for.".to_owned());
+    } else if !happened {
+        notes.push("Nothing changed; the work goes on. Wait again with this revision.".to_owned());
+    }
+    (!notes.is_empty()).then(|| notes.join(" "))
+}
+
+async fn filter_of(call: &Call, args: &TeamArgs) -> Result<WorkerFilter, ToolError> {
+    let repo_key = match args.repo_path.as_deref().filter(|path| !path.trim().is_empty()) {
+        Some(path) => Some(call.app.context.repo(Some(path)).await?.key.as_str().to_owned()),
         None => None,
     };
-    let query = WaitQuery {
-        repo_key: repo_key(call, args.repo_path.as_deref()).await?,
-        worker,
-        since: args.since,
-        until: match args.until {
-            Until::Change => worker::Until::Change,
-            Until::Idle => worker::Until::Idle,
-        },
+    let owner = || Some(call.caller.owner_ref.clone());
+    let since = call.app.clock.now_ms() - RECENT;
+    let scope = match args.scope {
+        ScopeName::Current => Some(Scope { owner_ref: owner(), changed_since: Some(since) }),
+        ScopeName::Conversation => Some(Scope { owner_ref: owner(), changed_since: None }),
+        ScopeName::Recent => Some(Scope { owner_ref: None, changed_since: Some(since) }),
+        ScopeName::History | ScopeName::All => None,
     };
-    let waited = call.app.workers.wait(&query, Duration::from_secs(args.wait_seconds)).await?;
-    let said = json!({
-        "happened": waited.happened,
-        "waited_seconds": waited.took.as_secs_f64(),
-        "wait_cap_seconds": 45,
-    });
-    let args = TeamArgs {
-        repo_path: args.repo_path.clone(),
-        scope: args.scope,
-        active_only: false,
-        owned_only: false,
-    };
-    team(call, &args, false, said).await
+    Ok(WorkerFilter {
+        repo_key,
+        owner_ref: owner().filter(|_| args.owned_only),
+        active_only: args.active_only,
+        archived: args.include_stopped,
+        created_after: args.created_after.map(|seconds| (seconds * 1000.0) as i64),
+        scope,
+        after: args.cursor.as_deref().map(cursor_of).transpose()?,
+    })
 }
 
-async fn repo_key(call: &Call, repo_path: Option<&str>) -> Result<Option<String>, ToolError> {
-    match repo_path {
-        Some(path) => Ok(Some(call.app.context.repo(Some(path)).await?.key.as_str().to_owned())),
-        None => Ok(None),
-    }
+/// A place in the list: time of the last change, and id.
+fn cursor_of(text: &str) -> Result<(i64, String), ToolError> {
+    let parts = text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
+    parts.ok_or_else(|| ToolError::invalid("cursor is not a next_cursor of this tool"))
 }
 
-/// The workers that are meant. With `reports` each carries the head of its report.
 async fn team(
     call: &Call,
-    args: &TeamArgs,
-    reports: bool,
-    more: Value,
-) -> Result<Answer, ToolError> {
-    let cursor = call.app.workers.revision();
-    let now = call.app.clock.now_ms();
-    let changed = |hours: i64| {
-        Some(store::Scope { owner_ref: None, changed_since: Some(now - hours * HOUR_MS) })
+    filter: &WorkerFilter,
+    limit: u32,
+    previews: bool,
+) -> Result<(Team, String), ToolError> {
+    let workers = &call.app.workers;
+    let revision = workers.revision();
+    let mut looks = workers.list(filter, limit + 1).await?;
+    let more = looks.len() > limit as usize;
+    looks.truncate(limit as usize);
+    let last = looks.last().filter(|_| more).map(Look::worker);
+    let next_cursor = last.map(|w| format!("{}.{}", w.updated_at, w.id));
+    let counts = workers.count(filter).await?;
+    let everyone = WorkerFilter { scope: None, ..filter.clone() };
+    let hidden = total(&workers.count(&everyone).await?) - total(&counts);
+    // Those at work first; within that, the last changed first.
+    looks.sort_by_key(|look| !look.worker().state.is_active());
+    let summary = summary(&counts);
+    let text = team_text(&summary, &looks, hidden);
+    let team = Team {
+        workers: looks.iter().map(|look| shown(call, look, previews)).collect(),
+        count: looks.len(),
+        active: counts.iter().filter(|c| c.state.is_active()).map(|c| c.count).sum(),
+        counts: counts_view(&counts),
+        suggested_action: suggested(&counts),
+        summary,
+        hidden_workers: json!({ "count": hidden, "how_to_show": "scope=all" }),
+        next_cursor,
+        revision,
+        waited_seconds: None,
+        changed: None,
+        note: None,
     };
-    let all = WorkerFilter {
-        repo_key: repo_key(call, args.repo_path.as_deref()).await?,
-        owner_ref: args.owned_only.then(|| call.caller.owner_ref.clone()),
-        active_only: args.active_only,
-        ..WorkerFilter::default()
-    };
-    let scope = match args.scope {
-        Scope::Current => changed(24),
-        Scope::Recent => changed(4),
-        Scope::All => None,
-    };
-    let looks =
-        call.app.workers.list(&WorkerFilter { scope, ..all.clone() }, TEAM_MAX).await?;
-    let counts = call.app.workers.count(&all).await?;
-    let total: i64 = counts.iter().map(|count| count.count).sum();
-    let hidden = (total - i64::try_from(looks.len()).unwrap_or(0)).max(0);
-    let active = looks.iter().filter(|look| look.worker().state.is_active()).count();
-    let (workers, worker_lines) = members(call, &looks, reports)?;
-    let result = TeamResult {
-        summary: summary(looks.len(), active, hidden),
-        worker_lines,
-        count: workers.len(),
-        workers,
-        active,
-        hidden,
-        suggested_action: suggestion(&looks, active),
-        cursor,
-    };
-    let text = std::iter::once(&result.summary).chain(&result.worker_lines);
-    let text = text.map(String::as_str).collect::<Vec<_>>().join("\n");
-    let mut whole = serde_json::to_value(&result).map_err(ToolError::internal)?;
-    if let (Value::Object(whole), Value::Object(more)) = (&mut whole, more) {
-        whole.extend(more);
-    }
-    Answer::new(&whole, text)
+    Ok((team, text))
 }
 
-fn members(
-    call: &Call,
-    looks: &[Look],
-    reports: bool,
-) -> Result<(Vec<Value>, Vec<String>), ToolError> {
-    let (mut values, mut lines) = (Vec::new(), Vec::new());
+/// A worker in a result: `codex_worker_list` tells more of it than the status.
+fn shown(call: &Call, look: &Look, previews: bool) -> Value {
+    let mut view = brief_view(call, look);
+    let slim = ["report_preview", "owner_label", "latest_message", "archived", "reasoning_effort"];
+    if let (false, Some(members)) = (previews, view.as_object_mut()) {
+        members.retain(|name, _| !slim.contains(&name.as_str()));
+    }
+    view
+}
+
+fn total(counts: &[StateCount]) -> i64 {
+    counts.iter().map(|c| c.count).sum()
+}
+
+fn counts_view(counts: &[StateCount]) -> Value {
+    let mut view = Map::new();
+    view.insert("total".to_owned(), json!(total(counts)));
+    for count in counts {
+        view.insert(count.state.as_str().to_owned(), json!(count.count));
+    }
+    Value::Object(view)
+}
+
+fn summary(counts: &[StateCount]) -> String {
+    let mut text = format!("{} worker(s)", total(counts));
+    for count in counts {
+        text.push_str(&format!(" | {} {}", count.count, count.state.as_str()));
+    }
+    text
+}
+
+fn suggested(counts: &[StateCount]) -> &'static str {
+    let any = |state: &str| counts.iter().any(|c| c.state.as_str() == state && c.count > 0);
+    if counts.iter().any(|c| c.state.is_active() && c.count > 0) {
+        "wait"
+    } else if any("failed") || any("interrupted") {
+        "inspect"
+    } else if any("idle") {
+        "read_reports"
+    } else {
+        "start_workers"
+    }
+}
+
+fn team_text(summary: &str, looks: &[Look], hidden: i64) -> String {
+    let mut text = summary.to_owned();
     for look in looks {
-        let scrub = Scrub::new(call.app.state.root(), look);
-        let view = worker_view(look, &call.caller, &scrub);
-        lines.push(view.shown.status_line.clone());
-        if reports {
-            let mut value = serde_json::to_value(&view).map_err(ToolError::internal)?;
-            value["report"] = json!(cut(&scrub.text(&look.report()), REPORT_HEAD));
-            values.push(value);
-        } else {
-            values.push(json!({
-                "worker_id": view.shown.worker_id,
-                "name": view.shown.name,
-                "state": view.shown.state,
-                "status_line": view.shown.status_line,
-                "has_changes": view.shown.has_changes,
-                "integration_state": view.shown.integration_state,
-                "queued_messages": view.shown.queued_messages,
-                "error": view.latest_turn.and_then(|turn| turn.error),
-            }));
-        }
+        text.push_str("\n- ");
+        text.push_str(&status_line(look));
     }
-    Ok((values, lines))
-}
-
-fn summary(count: usize, active: usize, hidden: i64) -> String {
-    let more = if hidden > 0 { format!("; {hidden} more with scope=all") } else { String::new() };
-    format!("{count} workers, {active} active{more}.")
-}
-
-fn suggestion(looks: &[Look], active: usize) -> &'static str {
-    match (looks.is_empty(), active) {
-        (true, _) => "start_workers",
-        (false, 0) => "inspect",
-        (false, _) => "wait",
+    if hidden > 0 {
+        text.push_str(&format!("\n{hidden} more worker(s) with scope=all."));
     }
+    text
 }

@@ -1,176 +1,248 @@
-//! What results show of a worker: its state, its words, never where it works.
+//! A worker as hosts see it: what is so, small, without a worktree path, a thread id or a pid.
 
-use crate::ownership::Caller;
-use crate::store::{TurnRow, TurnState, WorkerMode, WorkerState};
-use crate::worker::{IntegrationState, Look, Messaging};
+use crate::mcp::{Answer, Call, ToolError};
+use crate::paths::StateDir;
+use crate::store::{TurnRow, WorkerState};
+use crate::worker::{Look, Messaging};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
-use std::path::Path;
+use serde_json::{Map, Value, json};
 
-/// Most characters of a report in one result.
-pub(super) const REPORT_MAX: usize = 24_000;
+/// Longest report that a result holds, in characters.
+const REPORT: usize = 24_000;
+/// Longest message or command that a list shows, in characters.
+const SHORT: usize = 220;
 
-/// The members of a worker that hosts rely on; results hold more.
+/// The members that each result about one worker has.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct WorkerResult {
-    /// Use it, or the name, in later calls.
-    pub(super) worker_id: String,
-    pub(super) name: String,
-    /// Name of the repository's directory.
-    pub(super) workspace_name: String,
-    pub(super) workspace_mode: WorkerMode,
-    pub(super) state: WorkerState,
-    /// One line for people.
-    pub(super) status_line: String,
-    /// What a message would do now.
-    pub(super) messaging: Messaging,
-    /// Turns that wait.
-    pub(super) queued_messages: i64,
-    pub(super) has_changes: bool,
-    pub(super) integration_state: IntegrationState,
-    /// Whether this chat (or connector) started it.
-    pub(super) owned_by_current_client: bool,
-    /// Pass it as `since` to see only what changes from here.
-    pub(super) cursor: i64,
-}
-
-/// What results hold beside the declared members.
-#[derive(Debug, Serialize)]
+#[schemars(transform = bare)]
 pub(super) struct WorkerView {
+    worker_id: String,
+    name: String,
+    state: &'static str,
+    /// Absent in results that are not about the report.
+    report: Option<String>,
+    has_changes: bool,
+    revision: i64,
+    note: Option<String>,
+    /// Members of one view or tool, and facts that hosts need not know.
     #[serde(flatten)]
-    pub(super) shown: WorkerResult,
-    pub(super) model: Option<String>,
-    pub(super) reasoning_effort: Option<String>,
-    pub(super) ownership_status: &'static str,
-    pub(super) owner_label: Option<String>,
-    pub(super) last_activity_at: i64,
-    pub(super) latest_turn: Option<TurnView>,
+    #[schemars(skip)]
+    pub(super) more: Map<String, Value>,
 }
 
-/// A turn, without its words.
-#[derive(Debug, Serialize)]
-pub(super) struct TurnView {
-    pub(super) turn_id: String,
-    pub(super) position: i64,
-    pub(super) state: TurnState,
-    pub(super) error: Option<TurnError>,
-    pub(super) usage: Option<Value>,
-    /// `read_only`: whether a look at the base after the turn found it unchanged.
-    pub(super) base_verified: Option<crate::store::Verified>,
-    pub(super) created_at: i64,
-    pub(super) started_at: Option<i64>,
-    pub(super) ended_at: Option<i64>,
+/// Words stand at the members of the type; hosts need the top level only.
+pub(super) fn bare(schema: &mut schemars::Schema) {
+    if let Some(Value::Object(members)) = schema.get_mut("properties") {
+        for member in members.values_mut().filter_map(Value::as_object_mut) {
+            member.remove("description");
+        }
+    }
 }
 
-/// Why a turn failed, in codex's own words where it was codex.
-#[derive(Debug, Serialize)]
-pub(super) struct TurnError {
-    pub(super) code: String,
-    pub(super) message: String,
-}
-
-/// Shows a worker with its current turn.
-pub(super) fn worker_view(look: &Look, caller: &Caller, scrub: &Scrub) -> WorkerView {
-    let row = look.worker();
-    let owned = row.owner_ref == caller.owner_ref;
-    let turn = look.facts.turn.as_ref();
-    WorkerView {
-        shown: WorkerResult {
-            worker_id: row.id.to_string(),
-            name: row.name.clone(),
-            workspace_name: row.repo_name.clone(),
-            workspace_mode: row.mode,
-            state: row.state,
-            status_line: status_line(look, scrub),
-            messaging: look.messaging(),
-            queued_messages: row.queued,
+impl WorkerView {
+    /// The view of a worker. `with_report`: the report too.
+    pub(super) fn of(call: &Call, look: &Look, with_report: bool) -> Self {
+        let worker = look.worker();
+        let cleaner = Cleaner::of(&call.app.state, look);
+        let mut more = facts(call, look);
+        let report = with_report.then(|| {
+            let (report, cut) = clip(&look.report(), REPORT);
+            if cut {
+                more.insert("report_truncated".to_owned(), json!(true));
+            }
+            report
+        });
+        let mut view = Self {
+            worker_id: worker.id.to_string(),
+            name: worker.name.clone(),
+            state: worker.state.as_str(),
+            report,
             has_changes: look.has_changes(),
-            integration_state: look.integration(),
-            owned_by_current_client: owned,
-            cursor: row.rev,
-        },
-        model: row.model.clone(),
-        reasoning_effort: row.effort.clone(),
-        ownership_status: if owned { "current_client" } else { "other_connection" },
-        owner_label: row.owner_label.clone(),
-        last_activity_at: look.facts.last_event_at.unwrap_or(row.updated_at),
-        latest_turn: turn.map(|turn| turn_view(turn, scrub)),
+            revision: worker.rev,
+            note: None,
+            more,
+        };
+        view.report = view.report.map(|report| cleaner.text(&report));
+        view.more.values_mut().for_each(|value| cleaner.value(value));
+        view
+    }
+
+    /// Adds a member.
+    pub(super) fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        if let Ok(value) = serde_json::to_value(value) {
+            self.more.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    /// Adds members.
+    pub(super) fn with_all(mut self, members: Map<String, Value>) -> Self {
+        self.more.extend(members);
+        self
+    }
+
+    /// Says what to know about this result.
+    pub(super) fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
+
+    /// The answer, with a text for people.
+    pub(super) fn answer(self, text: impl Into<String>) -> Result<Answer, ToolError> {
+        Answer::new(&self, text)
     }
 }
 
-/// Shows a turn.
-pub(super) fn turn_view(turn: &TurnRow, scrub: &Scrub) -> TurnView {
-    let error = turn.error_code.as_ref().map(|code| TurnError {
-        code: code.clone(),
-        message: scrub.text(turn.error_message.as_deref().unwrap_or_default()),
-    });
-    TurnView {
-        turn_id: turn.id.to_string(),
-        position: turn.position,
-        state: turn.state,
-        error,
-        usage: turn.usage_json.as_deref().and_then(|json| serde_json::from_str(json).ok()),
-        base_verified: turn.verified,
-        created_at: turn.created_at,
-        started_at: turn.started_at,
-        ended_at: turn.ended_at,
-    }
+/// A worker in a list.
+pub(super) fn brief_view(call: &Call, look: &Look) -> Value {
+    let mut view = WorkerView::of(call, look, false);
+    let cleaner = Cleaner::of(&call.app.state, look);
+    let shown = cleaner.text(&clip(&look.report(), SHORT).0);
+    view.more.insert("report_preview".to_owned(), json!(shown));
+    view.more.insert("status_line".to_owned(), json!(cleaner.text(&status_line(look))));
+    serde_json::to_value(view).unwrap_or_default()
 }
 
-/// `Ada · idle · turn 2 · first line of the report, the error, or what runs`.
-fn status_line(look: &Look, scrub: &Scrub) -> String {
-    let row = look.worker();
-    let mut line = format!("{} · {}", row.name, row.state.as_str());
-    let Some(turn) = &look.facts.turn else { return line };
-    line.push_str(&format!(" · turn {}", turn.position));
-    let report = turn.error_message.as_deref().or(turn.report.as_deref());
-    let words = report.or(look.busy_with.as_deref()).or(look.latest_message.as_deref());
-    if let Some(first) = words.unwrap_or_default().lines().find(|l| !l.trim().is_empty()) {
-        line.push_str(" · ");
-        line.push_str(&cut(&scrub.text(first.trim()), 160));
+/// A worker in one line.
+pub(super) fn status_line(look: &Look) -> String {
+    let worker = look.worker();
+    let mut line = format!("{} ({}): {}", worker.name, worker.mode.as_str(), worker.state.as_str());
+    if let Some(command) = look.busy_with.as_deref().filter(|_| worker.state.is_active()) {
+        line.push_str(&format!(", runs `{}`", clip(command, 80).0));
+    }
+    if worker.queued > 0 && worker.state != WorkerState::Queued {
+        line.push_str(&format!(", {} waiting", worker.queued));
+    }
+    let said = match worker.state {
+        state if state.is_active() => look.latest_message.clone().unwrap_or_default(),
+        _ => look.report(),
+    };
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    if !said.is_empty() {
+        line.push_str(": ");
+        line.push_str(&clip(&said, SHORT).0);
     }
     line
 }
 
-/// At most `max` characters, with an ellipsis where something was cut.
-pub(super) fn cut(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        None => text.to_owned(),
-        Some((at, _)) => format!("{}…", &text[..at]),
+fn facts(call: &Call, look: &Look) -> Map<String, Value> {
+    let worker = look.worker();
+    let mut more = Map::new();
+    let mut put = |name: &str, value: Value| {
+        more.insert(name.to_owned(), value);
+    };
+    put("workspace_name", json!(worker.repo_name));
+    put("workspace_mode", json!(worker.mode));
+    put("integration_state", json!(look.integration()));
+    put("can_message", json!(look.messaging() != Messaging::Archived));
+    put("queued_messages", json!(worker.queued));
+    put("workspace_available", json!(look.has_workspace()));
+    put("messaging", json!(look.messaging()));
+    put("model", json!(worker.model));
+    put("reasoning_effort", json!(worker.effort));
+    put("archived", json!(worker.archived_at.is_some()));
+    put("owned_by_current_client", json!(worker.owner_ref == call.caller.owner_ref));
+    let ownership = if worker.owner_ref == call.caller.owner_ref {
+        "current_client"
+    } else {
+        "other_connection"
+    };
+    put("ownership_status", json!(ownership));
+    put("owner_label", json!(worker.owner_label));
+    let activity = look.facts.last_event_at.unwrap_or(worker.updated_at).max(worker.updated_at);
+    put("last_activity_at", json!(activity / 1000));
+    put("latest_message", json!(look.latest_message.as_ref().map(|m| clip(m, 2_000).0)));
+    put("running_command", json!(look.busy_with));
+    if let Some(turn) = &look.facts.turn {
+        put("turn", turn_view(call, turn));
+    }
+    more
+}
+
+fn turn_view(call: &Call, turn: &TurnRow) -> Value {
+    let end = turn.ended_at.unwrap_or_else(|| call.app.clock.now_ms());
+    let usage = turn.usage_json.as_deref().and_then(|u| serde_json::from_str::<Value>(u).ok());
+    json!({
+        "turn_id": turn.id,
+        "number": turn.position,
+        "state": turn.state,
+        "started_at": turn.started_at.map(|at| at / 1000),
+        "elapsed_seconds": turn.started_at.map(|at| (end - at).max(0) / 1000),
+        "queued_again": turn.requeues > 0,
+        "error_code": turn.error_code,
+        "error_message": turn.error_message,
+        "base_checkout": turn.verified,
+        "usage": usage,
+    })
+}
+
+/// The first `most` characters, and whether that cut something off.
+pub(super) fn clip(text: &str, most: usize) -> (String, bool) {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => (format!("{}…", &text[..at]), true),
+        None => (text.to_owned(), false),
     }
 }
 
-/// Takes private places and ids out of a worker's words: it sees them, a chat has no use for them.
-/// Files and diffs are shown as they are, unscrubbed.
-pub(super) struct Scrub {
-    pairs: Vec<(String, &'static str)>,
+/// Takes out of texts what is nobody's business: where state and worktrees are, names of threads.
+/// Only these exact strings: a worker's own findings stay as they are.
+pub(super) struct Cleaner {
+    state: String,
+    threads: Vec<String>,
 }
 
-impl Scrub {
-    /// Scrubs the worker's worktree (paths become relative), the state directory and the thread's id.
-    pub(super) fn new(state: &Path, look: &Look) -> Self {
-        let row = look.worker();
-        let dir = state.join("worktrees").join(&row.repo_key).join(row.id.as_str());
-        let tree = dir.join("tree").to_string_lossy().into_owned();
-        let mut pairs = vec![
-            (format!("{tree}/"), ""),
-            (tree, "."),
-            (dir.join("tmp").to_string_lossy().into_owned(), "$TMPDIR"),
-            (state.to_string_lossy().into_owned(), "[patchbay state]"),
-        ];
-        if let Some(thread) = look.facts.thread_id.as_ref().filter(|id| !id.is_empty()) {
-            pairs.push((thread.clone(), "[thread]"));
-        }
-        Self { pairs }
+impl Cleaner {
+    pub(super) fn new(state: &StateDir) -> Self {
+        Self { state: state.root().to_string_lossy().into_owned(), threads: Vec::new() }
     }
 
-    /// The text without them.
+    /// Knows the worker's thread too.
+    pub(super) fn of(state: &StateDir, look: &Look) -> Self {
+        let mut cleaner = Self::new(state);
+        cleaner.threads.extend(look.facts.thread_id.clone());
+        cleaner
+    }
+
     pub(super) fn text(&self, text: &str) -> String {
-        self.pairs.iter().fold(text.to_owned(), |text, (private, shown)| text.replace(private, shown))
+        let mut clean = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find(&self.state) {
+            clean.push_str(&rest[..at]);
+            rest = self.below_state(&mut clean, &rest[at + self.state.len()..]);
+        }
+        clean.push_str(rest);
+        for thread in &self.threads {
+            clean = clean.replace(thread, "[thread]");
+        }
+        clean
     }
 
-    /// All texts of a value.
+    /// Writes what stands for a path below the state directory, and returns what follows: a file of a
+    /// worktree keeps its path relative to the repository.
+    fn below_state<'a>(&self, clean: &mut String, rest: &'a str) -> &'a str {
+        let place = |rest: &'a str| {
+            let inner = rest.strip_prefix("/worktrees/")?;
+            let (_, inner) = inner.split_once('/')?;
+            inner.split_once('/').map(|(_, inner)| inner)
+        };
+        match place(rest) {
+            Some(inner) if inner.starts_with("tree/") => &inner["tree/".len()..],
+            Some(inner) if inner.starts_with("tree") => {
+                clean.push_str("[worktree]");
+                &inner["tree".len()..]
+            }
+            Some(inner) if inner.starts_with("tmp") => {
+                clean.push_str("[tmp]");
+                &inner["tmp".len()..]
+            }
+            _ => {
+                clean.push_str("[patchbay]");
+                rest
+            }
+        }
+    }
+
     pub(super) fn value(&self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.text(text),
@@ -186,8 +258,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_texts_are_cut_at_characters() {
-        assert_eq!(cut("äöü", 3), "äöü");
-        assert_eq!(cut("äöüß", 3), "äöü…");
+    fn private_places_are_taken_out_and_nothing_else() {
+        let cleaner = Cleaner { state: "/s/state".to_owned(), threads: vec!["0199-aa".to_owned()] };
+        for (text, clean) in [
+            ("see /s/state/worktrees/k/wrk_1/tree/src/a.rs:3", "see src/a.rs:3"),
+            ("cd /s/state/worktrees/k/wrk_1/tree && ls", "cd [worktree] && ls"),
+            ("in /s/state/worktrees/k/wrk_1/tmp/x", "in [tmp]/x"),
+            ("/s/state/store.db and /s/state", "[patchbay]/store.db and [patchbay]"),
+            ("thread 0199-aa, commit 0199-bb", "thread [thread], commit 0199-bb"),
+            ("author: Bob /tmp/x", "author: Bob /tmp/x"),
+        ] {
+            assert_eq!(cleaner.text(text), clean);
+        }
+        let mut value = json!({ "a": ["/s/state/worktrees/k/w/tree/b"] });
+        cleaner.value(&mut value);
+        assert_eq!(value, json!({ "a": ["b"] }));
+    }
+
+    #[test]
+    fn texts_are_cut_at_characters() {
+        assert_eq!(clip("ééé", 2), ("éé…".to_owned(), true));
+        assert_eq!(clip("éé", 2), ("éé".to_owned(), false));
     }
 }
