@@ -43,11 +43,11 @@ async fn recover(app: &App) {
     if swept > 0 {
         tracing::warn!(swept, "processes that a dead sidecar had left were ended");
     }
-    if let Err(error) = app.integrations.reconcile(&app.git).await {
-        tracing::error!(%error, "integrations of an earlier engine could not be reconciled");
-    }
     if let Err(error) = app.locks.reconcile(&app.git).await {
         tracing::error!(%error, "locks of an earlier engine could not be reconciled");
+    }
+    if let Err(error) = app.integrations.reconcile(&app.git).await {
+        tracing::error!(%error, "integrations of an earlier engine could not be reconciled");
     }
     if let Err(error) = app.worktrees.reconcile(&app.git).await {
         tracing::error!(%error, "worktrees of an earlier engine could not be reconciled");

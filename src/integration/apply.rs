@@ -83,6 +83,7 @@ impl Integrations {
         proof: &MutationProof,
     ) -> Result<Applied, IntegrationError> {
         proof.check(&repo.key)?;
+        self.end_open(repo).await?;
         let accepted = &request.accepted_dirty;
         let plan = self.plan(repo, &request.worker, accepted, Objects::Repository).await?;
         if plan.preview.token.as_ref().is_some_and(|token| *token != request.token) {
@@ -175,8 +176,7 @@ impl Integrations {
         let (true, Some(snapshot), Ok(id)) = (same, snapshot, id) else {
             return Err(IntegrationError::KeyReused);
         };
-        // The merged tree is kept by no ref; without it the list is empty and the receipt still true.
-        let changes = repo.changes(&row.ours_tree, &row.merged_tree).await.unwrap_or_default();
+        let changes = repo.changes(&row.ours_tree, &row.merged_tree).await?;
         Ok(Some(Applied {
             id,
             snapshot,

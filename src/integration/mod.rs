@@ -18,7 +18,7 @@ mod recover;
 mod undo;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use apply::{Applied, ApplyRequest};
 pub use error::IntegrationError;

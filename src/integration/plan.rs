@@ -182,14 +182,11 @@ impl Integrations {
     }
 }
 
-/// Uncommitted paths of the base that are as this worker's last integration left them: nobody's edits
-/// are in them, so a further integration needs no leave to write them.
+/// Uncommitted paths of the base that are as the last apply left them: nobody's edits are in them, so
+/// a further integration of that worker needs no leave to write them.
 async fn settled(plan: &Plan, work: &Work) -> Result<HashSet<GitPath>, IntegrationError> {
-    if work.inputs.integrated_snapshot.is_none() {
-        return Ok(HashSet::new());
-    }
-    let (left, ours) = (&work.ancestor.tree, &plan.preview.ours_tree);
-    let edited = plan.stage.tree_changes(left, ours, false).await?;
+    let Some(left) = &work.inputs.integrated_tree else { return Ok(HashSet::new()) };
+    let edited = plan.stage.tree_changes(left, &plan.preview.ours_tree, false).await?;
     let edited: HashSet<GitPath> = edited.into_iter().map(|change| change.path).collect();
     let dirty = plan.preview.base_dirty.iter();
     Ok(dirty.filter(|path| !edited.contains(path)).cloned().collect())

@@ -4,6 +4,7 @@ use super::place::Place;
 use super::{IntegrationError, Integrations, undo};
 use crate::git::{Git, GitPath, Repo};
 use crate::store::IntegrationRow;
+use std::os::unix::ffi::OsStrExt;
 
 /// What became of an interrupted integration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,13 +16,14 @@ pub struct Recovered {
 }
 
 impl Integrations {
-    /// At the start of the engine, after the locks were reconciled: ends every integration that a
-    /// crash interrupted. It is finished when each path is still as it was before or as it should be
+    /// At the start of the engine: frees the locks that dead tools left (an interrupted apply held
+    /// one), then ends every integration that a crash interrupted. It is finished when each path is still as it was before or as it should be
     /// after; when somebody edited one meanwhile, the others are put back.
     ///
     /// # Errors
     /// When the store fails. A repository that is busy or gone is left for the next start.
     pub async fn reconcile(&self, git: &Git) -> Result<Vec<Recovered>, IntegrationError> {
+        self.locks.reconcile(git).await?;
         let mut recovered = Vec::new();
         for row in self.store.integrations_applying().await? {
             let id = row.id.clone();
@@ -35,10 +37,27 @@ impl Integrations {
         Ok(recovered)
     }
 
+    /// Ends what an apply in this repository left open when it broke off in the middle (a panic): the
+    /// next one must not begin on half of it. The caller holds the lock.
+    pub(super) async fn end_open(&self, repo: &Repo) -> Result<(), IntegrationError> {
+        for row in self.store.integrations_applying().await? {
+            if row.repo_root == repo.root.as_os_str().as_bytes() {
+                // An error here is one of putting back; the row says so.
+                self.recover_locked(repo, &row).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn recover(&self, git: &Git, row: &IntegrationRow) -> Result<(), IntegrationError> {
         let repo = Repo::open(git, GitPath::new(row.repo_root.clone()).as_path()).await?;
         let guard = self.locks.acquire(&repo, "recovery", None, "end an interrupted apply").await?;
-        let done = self.recover_locked(&repo, row).await;
+        // An apply of this life may have been at work until now: look again, under the lock.
+        let done = match self.store.integration(&row.id).await {
+            Ok(Some(row)) if row.state == "applying" => self.recover_locked(&repo, &row).await,
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
         guard.release().await?;
         done
     }

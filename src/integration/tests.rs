@@ -37,18 +37,18 @@ impl Halt {
 }
 
 /// A base with a worker that has a worktree.
-struct Bed {
-    base: TestRepo,
-    store: Store,
-    locks: Locks,
+pub(crate) struct Bed {
+    pub(crate) base: TestRepo,
+    pub(crate) store: Store,
+    pub(crate) locks: Locks,
     trees: Worktrees,
-    integrations: Integrations,
-    worker: WorkerId,
-    tree: Worktree,
+    pub(crate) integrations: Integrations,
+    pub(crate) worker: WorkerId,
+    pub(crate) tree: Worktree,
 }
 
 impl Bed {
-    async fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) async fn new(files: &[(&str, &str)]) -> Self {
         Self::prepared(files, |_| {}).await
     }
 
@@ -72,7 +72,7 @@ impl Bed {
     }
 
     /// A turn of the worker is over.
-    async fn snapshot(&self) {
+    pub(crate) async fn snapshot(&self) {
         self.trees.snapshot(&self.base.repo, &self.worker, None).await.unwrap();
     }
 
@@ -99,7 +99,7 @@ impl Bed {
         self.apply(&preview.token.unwrap()).await.unwrap()
     }
 
-    fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.base.repo.root
     }
 

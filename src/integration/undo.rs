@@ -41,8 +41,8 @@ pub(super) async fn capture(
     Ok(moves)
 }
 
-/// Keeps the bytes from before and after under a ref, as two directories of one commit beside the
-/// base's tree.
+/// Keeps an apply under a ref: a commit of the base's tree before, whose parents are the base's HEAD,
+/// the exact bytes before and after as two directories of one commit, and the tree after.
 pub(super) async fn keep(
     plan: &Plan,
     repo: &Repo,
@@ -64,7 +64,8 @@ pub(super) async fn keep(
     let tree = stage.write_tree().await?;
     let bytes = stage.commit_tree(&tree, &[], "patchbay: bytes before and after\n").await?;
     let preview = &plan.preview;
-    let parents = [preview.base_head.as_str(), bytes.as_str()];
+    let after = stage.commit_tree(&preview.merged_tree, &[], "patchbay: the tree after\n").await?;
+    let parents = [preview.base_head.as_str(), bytes.as_str(), after.as_str()];
     let message = format!("patchbay undo {}\n", moves.id);
     let commit = stage.commit_tree(&preview.ours_tree, &parents, &message).await?;
     let update = repo.git.run(&repo.root, "update-ref").args([undo_ref, &commit]);

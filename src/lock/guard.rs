@@ -1,5 +1,6 @@
 use super::LockError;
 use super::file::LockFile;
+use super::live::Live;
 use crate::git::RepoKey;
 use crate::store::Store;
 use std::path::PathBuf;
@@ -37,6 +38,7 @@ impl MutationProof {
 pub struct MutationGuard {
     pub(super) proof: MutationProof,
     pub(super) store: Store,
+    pub(super) live: Live,
     pub(super) path: PathBuf,
     pub(super) file: LockFile,
     pub(super) released: bool,
@@ -57,7 +59,9 @@ impl MutationGuard {
     pub async fn release(mut self) -> Result<(), LockError> {
         self.released = true;
         let file = self.file.remove(&self.path);
-        self.store.release_repo_lock(self.proof.repo_key.as_str(), self.proof.epoch).await?;
+        let (key, epoch) = (self.proof.repo_key.as_str(), self.proof.epoch);
+        self.live.forget(key, epoch);
+        self.store.release_repo_lock(key, epoch).await?;
         file
     }
 }
@@ -72,6 +76,7 @@ impl Drop for MutationGuard {
         }
         let (store, key, epoch) =
             (self.store.clone(), self.proof.repo_key.as_str().to_owned(), self.proof.epoch);
+        self.live.forget(&key, epoch);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 if let Err(error) = store.release_repo_lock(&key, epoch).await {

@@ -1,6 +1,7 @@
 use super::file::{self, LockFile};
 use super::guard::{MutationGuard, MutationProof};
 use super::identity::ProcessMark;
+use super::live::Live;
 use super::{LockError, MetadataLock};
 use crate::clock::Clock;
 use crate::git::{Git, Repo};
@@ -19,6 +20,7 @@ pub struct Locks {
     store: Store,
     clock: Clock,
     state: String,
+    live: Live,
 }
 
 impl Locks {
@@ -26,7 +28,7 @@ impl Locks {
     #[must_use]
     pub fn new(store: Store, state: &StateDir, clock: Clock) -> Self {
         let digest = Sha256::digest(state.root().as_os_str().as_bytes());
-        Self { store, clock, state: hex::encode(&digest[..12]) }
+        Self { store, clock, state: hex::encode(&digest[..12]), live: Live::default() }
     }
 
     /// Takes the lock of a repository, at once or not at all.
@@ -42,11 +44,14 @@ impl Locks {
     ) -> Result<MutationGuard, LockError> {
         let key = repo.key.as_str();
         let turn = turn.map(TurnId::as_str);
+        let taking = self.live.taking.lock().await;
         let epoch = match self.store.take_repo_lock(key, holder, turn, operation).await {
             Ok(epoch) => epoch,
             Err(StoreError::Conflict) => return Err(self.busy(repo).await?),
             Err(other) => return Err(other.into()),
         };
+        self.live.note(key, epoch);
+        drop(taking);
         let file = LockFile {
             state: self.state.clone(),
             process: ProcessMark::current(),
@@ -58,11 +63,13 @@ impl Locks {
             Ok(()) => Ok(MutationGuard {
                 proof: MutationProof::new(repo.key.clone(), epoch),
                 store: self.store.clone(),
+                live: self.live.clone(),
                 path: file::path_in(&repo.common_dir),
                 file,
                 released: false,
             }),
             Err(error) => {
+                self.live.forget(key, epoch);
                 self.store.release_repo_lock(key, epoch).await?;
                 Err(error)
             }
@@ -78,23 +85,35 @@ impl Locks {
     }
 
     /// At the start of the engine: frees the locks of tools and of turns that are over, and removes
-    /// their files. A lock whose turn is still active stays held. Returns the freed ones.
+    /// their files. A lock whose turn is still active stays held, and so does one that a guard of this
+    /// process holds. Returns the freed ones.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn reconcile(&self, git: &Git) -> Result<Vec<RepoLockRow>, LockError> {
-        let freed = self.store.release_orphaned_repo_locks().await?;
-        for row in &freed {
-            for root in self.store.roots_of_repo(&row.repo_key).await? {
-                let root = PathBuf::from(OsString::from_vec(root));
-                let Ok(repo) = Repo::open(git, &root).await else { continue };
-                if repo.key.as_str() == row.repo_key {
-                    self.remove_leftover(&repo).await?;
-                    break;
-                }
+        let _taking = self.live.taking.lock().await;
+        let mut freed = Vec::new();
+        for row in self.store.orphaned_repo_locks().await? {
+            if self.live.holds(&row.repo_key, row.epoch) {
+                continue;
             }
+            self.clear_file_of(git, &row).await?;
+            self.store.release_repo_lock(&row.repo_key, row.epoch).await?;
+            freed.push(row);
         }
         Ok(freed)
+    }
+
+    /// Removes the lock file of a repository that is known by its workers.
+    async fn clear_file_of(&self, git: &Git, row: &RepoLockRow) -> Result<(), LockError> {
+        for root in self.store.roots_of_repo(&row.repo_key).await? {
+            let root = PathBuf::from(OsString::from_vec(root));
+            let Ok(repo) = Repo::open(git, &root).await else { continue };
+            if repo.key.as_str() == row.repo_key {
+                return self.remove_leftover(&repo).await;
+            }
+        }
+        Ok(())
     }
 
     async fn place(&self, repo: &Repo, file: &LockFile) -> Result<(), LockError> {

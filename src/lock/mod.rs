@@ -10,6 +10,7 @@ mod error;
 mod file;
 mod guard;
 mod identity;
+mod live;
 mod locks;
 mod metadata;
 #[cfg(test)]

@@ -84,13 +84,15 @@ async fn the_file_of_a_dead_process_is_replaced_and_a_foreign_one_is_not() {
 #[tokio::test]
 async fn a_start_frees_what_a_dead_tool_left() {
     let bed = TestRepo::new(&[("a", "a\n")]).await;
-    let (locks, store) = locks(&bed, "one", &Clock::system()).await;
+    let (dead, store) = locks(&bed, "one", &Clock::system()).await;
     let root = bed.repo.root.as_os_str().as_encoded_bytes();
     store.seed_worker("wrk_1", bed.repo.key.as_str(), root).await;
-    let guard = locks.acquire(&bed.repo, "tool", None, "write").await.unwrap();
+    let guard = dead.acquire(&bed.repo, "tool", None, "write").await.unwrap();
+    assert_eq!(dead.reconcile(&bed.git).await.unwrap(), [], "a living guard keeps its lock");
+    assert!(path_in(&bed.repo.common_dir).exists());
     std::mem::forget(guard); // as after kill -9
-    let freed = locks.reconcile(&bed.git).await.unwrap();
-    assert_eq!(freed.len(), 1);
+    let (next, _) = locks(&bed, "one", &Clock::system()).await;
+    assert_eq!(next.reconcile(&bed.git).await.unwrap().len(), 1);
     assert_eq!(store.held_repo_locks().await.unwrap(), []);
     assert!(!path_in(&bed.repo.common_dir).exists());
 }

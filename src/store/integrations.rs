@@ -42,6 +42,8 @@ pub struct IntegrationInputs {
     pub mode: String,
     /// The snapshot last applied to the base.
     pub integrated_snapshot: Option<String>,
+    /// Tree of the base after that.
+    pub integrated_tree: Option<String>,
     /// The commit the worktree was made from.
     pub base_commit: Option<String>,
     /// Whether a turn runs.
@@ -56,6 +58,10 @@ impl Store {
     pub async fn integration_inputs(&self, worker: &str) -> Result<IntegrationInputs, StoreError> {
         let row = sqlx::query!(
             r#"SELECT workers.mode, workers.integrated_snapshot,
+                   (SELECT merged_tree FROM integrations
+                    WHERE integrations.worker_id = workers.id AND integrations.state = 'applied'
+                    ORDER BY integrations.created_at DESC, integrations.rowid DESC LIMIT 1)
+                       AS "integrated_tree?: String",
                    worktrees.base_commit AS "base_commit?",
                    EXISTS (SELECT 1 FROM turns WHERE turns.worker_id = workers.id AND turns.state IN (
                        'preparing', 'running', 'waiting_approval', 'waiting_limit', 'needs_login',
@@ -70,6 +76,7 @@ impl Store {
         Ok(IntegrationInputs {
             mode: row.mode,
             integrated_snapshot: row.integrated_snapshot,
+            integrated_tree: row.integrated_tree,
             base_commit: row.base_commit,
             turn_active: row.turn_active,
         })

@@ -102,26 +102,23 @@ impl Store {
         Ok(rows)
     }
 
-    /// Releases the locks whose holder cannot be at work any more when the engine starts: those of
-    /// tools, and those of turns that are over. Returns what was released.
+    /// The held locks whose holder needs a live engine: those of tools, and those of turns that are
+    /// over. When the engine starts, nobody can be at work under them any more.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn release_orphaned_repo_locks(&self) -> Result<Vec<RepoLockRow>, StoreError> {
-        let mut tx = self.write().await?;
+    pub async fn orphaned_repo_locks(&self) -> Result<Vec<RepoLockRow>, StoreError> {
         let rows = sqlx::query_as!(
             RepoLockRow,
-            "UPDATE repo_locks SET held = 0
+            "SELECT repo_key, epoch, holder, turn_id, operation, since FROM repo_locks
              WHERE held = 1 AND (turn_id IS NULL OR NOT EXISTS (
                  SELECT 1 FROM turns WHERE turns.id = repo_locks.turn_id AND turns.state IN (
                      'preparing', 'running', 'waiting_approval', 'waiting_limit', 'needs_login',
                      'stopping')))
-             RETURNING repo_key, epoch, holder, turn_id, operation, since"
+             ORDER BY repo_key"
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(self.read())
         .await?;
-        let rev = self.next_rev(&mut tx).await?;
-        self.commit(tx, rev).await?;
         Ok(rows)
     }
 

@@ -52,6 +52,33 @@ async fn an_edit_after_the_crash_is_kept_and_the_rest_put_back() {
 }
 
 #[tokio::test]
+async fn the_lock_of_the_dead_apply_is_no_obstacle() {
+    let bed = bed_with_work().await;
+    crash_after(&bed, 3).await;
+    // As after kill -9: row and file of the lock are still there.
+    std::mem::forget(bed.locks.acquire(&bed.base.repo, "dead", None, "apply").await.unwrap());
+    let (store, clock) = (bed.store.clone(), Clock::system());
+    let state = StateDir::open(&bed.base.state_path()).unwrap();
+    let locks = Locks::new(store.clone(), &state, clock.clone());
+    let next_life = Integrations::new(store, locks, bed.trees.clone(), clock);
+    let recovered = next_life.reconcile(&bed.base.git).await.unwrap();
+    assert_eq!(recovered[0].state, "applied");
+    assert_eq!(bed.checkout(), files_of(&bed.tree.path));
+    assert!(!bed.base.repo.common_dir.join("patchbay.lock").exists());
+}
+
+#[tokio::test]
+async fn the_next_apply_ends_a_broken_one_first() {
+    let bed = bed_with_work().await;
+    let token = bed.preview().await.token.unwrap();
+    crash_after(&bed, 3).await;
+    let error = bed.apply(&token).await.unwrap_err();
+    assert!(matches!(&error, IntegrationError::NotApplicable(p) if p.reason == Some("no_changes")));
+    assert_eq!(bed.checkout(), files_of(&bed.tree.path));
+    assert_eq!(bed.store.integrations_applying().await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_temporary_file_is_swept() {
     let bed = bed_with_work().await;
     crash_after(&bed, 2).await;

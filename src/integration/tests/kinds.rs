@@ -192,3 +192,22 @@ async fn private_permissions_of_a_replaced_file_stay() {
     let mode = std::fs::metadata(bed.root().join("secret")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+#[tokio::test]
+async fn a_second_result_on_top_of_the_first_that_is_not_committed() {
+    let bed = Bed::new(&[("a", "1\n2\n3\n4\n5\n6\n7\n"), ("b", "b\n")]).await;
+    bed.base.write("a", b"1\n2\n3\n4\n5\n6\nsieben\n");
+    bed.base.commit("the user's").await;
+    write_in(&bed, "a", b"eins\n2\n3\n4\n5\n6\n7\n");
+    bed.snapshot().await;
+    bed.preview_and_apply().await;
+    write_in(&bed, "a", b"eins\n2\ndrei\n4\n5\n6\n7\n");
+    bed.snapshot().await;
+    // The merged file is nobody's edit, although it equals no snapshot of the worker.
+    bed.preview_and_apply().await;
+    assert_eq!(read(bed.root(), "a"), b"eins\n2\ndrei\n4\n5\n6\nsieben\n");
+    bed.base.write("a", b"the user's own\n2\ndrei\n4\n5\n6\nsieben\n");
+    write_in(&bed, "a", b"eins\n2\ndrei\n4\n5\n6\n7\n8\n");
+    bed.snapshot().await;
+    assert!(!bed.preview().await.can_apply, "an edit since then needs a yes");
+}

@@ -192,3 +192,7 @@ fn with_preview(mut error: ToolError, worker: &WorkerRow, preview: &Preview) -> 
     error.data = preview_view(preview);
     error.with("worker_id", worker.id.as_str()).with("name", &worker.name).with("applied", false)
 }
+
+#[cfg(test)]
+#[path = "integrate_tests.rs"]
+mod tests;
