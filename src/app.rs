@@ -84,8 +84,14 @@ impl App {
             Integrations::new(store.clone(), locks.clone(), worktrees.clone(), clock.clone());
         let journal = Journal::start(store.clone(), state.clone());
         let codex = Arc::new(config.codex.clone());
-        let backend: Arc<dyn Backend> =
-            Arc::new(AppServer::new(state.clone(), env, codex, store.clone(), clock.clone(), program));
+        let backend: Arc<dyn Backend> = Arc::new(AppServer::new(
+            state.clone(),
+            env,
+            codex,
+            store.clone(),
+            clock.clone(),
+            program,
+        ));
         let workers = Workers::new(WorkersDeps {
             store: store.clone(),
             journal: journal.clone(),

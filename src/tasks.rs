@@ -1,4 +1,5 @@
 //! Background tasks and their ordered shutdown.
+//! siblings: app
 
 use crate::app::App;
 use std::sync::Arc;

@@ -65,7 +65,8 @@ fn shown_url(bound: SocketAddr, token: &Secret, reveal: bool) -> String {
 fn greeting(url: &str, settings: &Settings, revealed: bool) -> String {
     let roots: Vec<String> =
         settings.roots.all().iter().map(|root| format!("  {}", root.display())).collect();
-    let mut text = format!("patchbay serves MCP at\n  {url}\nfor repositories below\n{}", roots.join("\n"));
+    let mut text =
+        format!("patchbay serves MCP at\n  {url}\nfor repositories below\n{}", roots.join("\n"));
     if !revealed {
         text.push_str("\nThe secret is in the token file; --reveal-token shows the whole address.");
     }

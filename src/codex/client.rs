@@ -3,6 +3,7 @@ use super::conn::{CallError, Conn};
 use super::route::{Route, Step};
 use super::spool::Spool;
 use super::wire::{self, Incoming};
+use crate::process::{Identity, end_all, marked};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -129,7 +130,7 @@ async fn pump(conn: std::sync::Weak<Conn>, routes: Arc<Routes>, spool: Arc<Spool
     }
 }
 
-/// A turn is over while commands of it still run: they are ended, and their items come late.
+/// A turn is over while commands of it may still run: they are ended, and their items come late.
 async fn settle(
     conn: std::sync::Weak<Conn>,
     routes: Arc<Routes>,
@@ -143,7 +144,26 @@ async fn settle(
         if route.unsettled() {
             let _ = tokio::time::timeout(SETTLE, route.settled.notified()).await;
         }
+        end_commands(&route.tmp).await;
     }
     routes.remove(&thread, &route);
     route.finish().await;
+}
+
+/// Waits until no command of the worker is left: codex lets go of them before they are gone, and one that
+/// was just being spawned can be missed (seen). What is left after a second is ended here.
+async fn end_commands(tmp: &Path) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
+    loop {
+        let left = marked("TMPDIR", tmp);
+        if left.is_empty() {
+            return;
+        }
+        if tokio::time::Instant::now() > deadline {
+            let left: Vec<Identity> = left.into_iter().map(Identity::from).collect();
+            end_all(&left, Duration::ZERO).await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

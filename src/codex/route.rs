@@ -2,6 +2,7 @@ use super::wire;
 use crate::backend::{Ending, EventSink, ItemPhase, TurnEvent, TurnFailure};
 use serde_json::Value;
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 
@@ -9,6 +10,8 @@ use tokio::sync::{Notify, watch};
 #[derive(Debug)]
 pub(super) struct Route {
     sink: EventSink,
+    /// The worker's temporary directory: commands of the turn carry it in their environment.
+    pub(super) tmp: PathBuf,
     state: Mutex<State>,
     /// Rings when the last open item is closed after the end of the turn.
     pub(super) settled: Notify,
@@ -32,25 +35,35 @@ pub(super) enum Step {
     Go,
     /// The turn is over and all its items are whole.
     Over,
-    /// The turn is over, but commands still run: clean them up, wait for their items, then end.
+    /// The turn is over, but commands may still run: end them, wait for their items, then end.
     Settle,
 }
 
 impl Route {
     /// A route for a turn that is about to start.
-    pub(super) fn starting(sink: EventSink) -> Self {
-        Self::new(sink, State::default())
+    pub(super) fn starting(sink: EventSink, tmp: &Path) -> Self {
+        Self::new(sink, tmp, State::default())
     }
 
     /// A route for a turn that runs already: events are held until the missed ones were delivered.
-    pub(super) fn attaching(sink: EventSink, turn: &str) -> Self {
+    pub(super) fn attaching(sink: EventSink, tmp: &Path, turn: &str) -> Self {
         let turn = Some(turn.to_owned());
-        Self::new(sink, State { turn, began: true, held: Some(Vec::new()), ..State::default() })
+        Self::new(
+            sink,
+            tmp,
+            State { turn, began: true, held: Some(Vec::new()), ..State::default() },
+        )
     }
 
-    fn new(sink: EventSink, state: State) -> Self {
+    fn new(sink: EventSink, tmp: &Path, state: State) -> Self {
         let over = watch::Sender::new(false);
-        Self { sink, state: Mutex::new(state), settled: Notify::new(), over }
+        Self {
+            sink,
+            tmp: tmp.to_path_buf(),
+            state: Mutex::new(state),
+            settled: Notify::new(),
+            over,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -168,8 +181,11 @@ impl Route {
 
     fn complete(&self, turn: &Value) -> Step {
         let mut state = self.state();
-        state.ending = Some(ending(turn));
-        if state.open.is_empty() { Step::Over } else { Step::Settle }
+        let ending = ending(turn);
+        // An interrupt can come while a command is being spawned.
+        let calm = ending == Ending::Completed && state.open.is_empty();
+        state.ending = Some(ending);
+        if calm { Step::Over } else { Step::Settle }
     }
 
     /// Whether items are still open.
@@ -247,7 +263,7 @@ mod tests {
     #[tokio::test]
     async fn late_events_of_an_earlier_turn_are_not_this_turns() {
         let (sink, mut events) = mpsc::channel(8);
-        let route = Route::starting(sink);
+        let route = Route::starting(sink, Path::new("/t"));
         let late = json!({ "turnId": "t1", "item": { "id": "c", "type": "commandExecution" } });
         assert_eq!(route.take("item/completed", &late).await, Step::Go);
         route.take("turn/started", &json!({ "turn": { "id": "t2" } })).await;
@@ -266,7 +282,7 @@ mod tests {
     #[tokio::test]
     async fn an_end_waits_for_the_items_that_are_still_open() {
         let (sink, mut events) = mpsc::channel(8);
-        let route = Route::starting(sink);
+        let route = Route::starting(sink, Path::new("/t"));
         route.begin("t2").await;
         route.take("item/started", &note("c", "commandExecution")).await;
         let end = json!({ "turn": { "id": "t2", "status": "interrupted" } });
@@ -287,7 +303,7 @@ mod tests {
     #[tokio::test]
     async fn missed_events_come_before_held_ones() {
         let (sink, mut events) = mpsc::channel(8);
-        let route = Route::attaching(sink, "t2");
+        let route = Route::attaching(sink, Path::new("/t"), "t2");
         route.take("item/completed", &note("b", "agentMessage")).await;
         let missed = item(&json!({ "id": "a", "type": "userMessage" }), ItemPhase::Completed);
         route.release(missed.into_iter().collect()).await;

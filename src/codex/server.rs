@@ -22,8 +22,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
-/// How long an interrupted turn has to end.
+/// How long codex has to take an interrupt.
 const INTERRUPT: Duration = Duration::from_secs(2);
+
+/// How long an interrupted turn has to end, its commands included.
+const SETTLED: Duration = Duration::from_secs(8);
 
 /// The codex backend: one `codex app-server` for all workers of a state directory.
 pub struct AppServer {
@@ -135,7 +138,7 @@ impl AppServer {
             if client.call_within("turn/interrupt", params, INTERRUPT).await.is_ok()
                 && let Some(route) = route
             {
-                let _ = tokio::time::timeout(INTERRUPT, route.over()).await;
+                let _ = tokio::time::timeout(SETTLED, route.over()).await;
             }
         }
     }
@@ -196,7 +199,7 @@ impl Backend for AppServer {
         if client.route(&thread.id).is_some() {
             return Err(BackendError::Refused("a turn of this thread is still running".to_owned()));
         }
-        let route = client.add(&thread.id, Route::starting(sink));
+        let route = client.add(&thread.id, Route::starting(sink, &spec.tmp));
         let started = client.call("turn/start", threads::turn_params(thread, spec, turn)).await;
         let id = started.map_err(threads::gone).and_then(|answer| {
             let id = answer["turn"]["id"].as_str().map(str::to_owned);
@@ -254,10 +257,14 @@ impl Backend for AppServer {
         let route = client.route(&thread.id);
         let params = json!({ "threadId": thread.id, "turnId": backend_turn_id });
         client.call_within("turn/interrupt", params, INTERRUPT).await.map_err(no_turn)?;
-        if let Some(route) = route {
-            let _ = tokio::time::timeout(INTERRUPT, route.over()).await;
+        match route {
+            // The commands are ended on the way to the end of the turn.
+            Some(route) => {
+                let _ = tokio::time::timeout(SETTLED, route.over()).await;
+                Ok(())
+            }
+            None => Ok(clean(client, &thread.id).await?),
         }
-        Ok(clean(client, &thread.id).await?)
     }
 
     async fn close(&self, keep_turns: bool) {

@@ -3,6 +3,7 @@
 //! Owns every run of the `git` program: hooks and fsmonitor off, optional locks off, our own
 //! environment, options ended before operands. It never writes index or HEAD of a base checkout.
 
+mod add;
 mod diff;
 mod error;
 mod path;
@@ -16,6 +17,7 @@ mod stage;
 pub(crate) mod testbed;
 mod version;
 
+pub use add::Added;
 pub use diff::{
     Change, ChangeKind, Entry, FileAt, FileDiff, MODE_EXECUTABLE, MODE_LINK, MODE_SUBMODULE,
 };
@@ -26,4 +28,4 @@ pub use read::Page;
 pub use read_diff::{DiffScope, DiffStat};
 pub use read_status::{Status, StatusEntry};
 pub use repo::{Repo, RepoKey};
-pub use stage::{Added, Stage};
+pub use stage::Stage;

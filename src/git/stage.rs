@@ -1,8 +1,8 @@
 use super::diff::{changes_between, parse_changes, unexpected};
 use super::path::nul_joined;
-use super::{Change, Entry, Git, GitError, GitPath, GitRun, MODE_SUBMODULE, Repo};
+use super::{Change, Entry, Git, GitError, GitPath, GitRun, Repo};
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// Settings under which a tree says exactly what is on disk.
@@ -23,19 +23,10 @@ const EXACT: &[&str] = &[
 pub struct Stage {
     git: Git,
     git_dir: PathBuf,
-    work_tree: PathBuf,
+    pub(super) work_tree: PathBuf,
     index: PathBuf,
     objects: Option<PathBuf>,
     shared_objects: PathBuf,
-}
-
-/// What [`Stage::add_all`] found.
-#[derive(Debug)]
-pub struct Added {
-    /// Differences between the reference tree and the index now; renames are not looked for.
-    pub changes: Vec<Change>,
-    /// Nested repositories that were left out: git could only record a commit, not their files.
-    pub nested: Vec<GitPath>,
 }
 
 impl Stage {
@@ -122,40 +113,6 @@ impl Stage {
     /// When git fails.
     pub async fn read_tree(&self, tree: &str) -> Result<(), GitError> {
         self.run("read-tree").args(["--reset", tree]).ok().await.map(drop)
-    }
-
-    /// Brings the index up to what is on disk (ignored files stay out) and says how it differs from
-    /// `reference`, a tree or commit. Nested repositories are left out and named.
-    ///
-    /// # Errors
-    /// When git fails, for example at a file that cannot be read.
-    pub async fn add_all(&self, reference: &str) -> Result<Added, GitError> {
-        let mut nested = Vec::new();
-        let first = self.run("add").args(["-A", "--sparse"]).output().await?;
-        if first.code != 0 {
-            // A nested repository without a commit stops git altogether.
-            nested = self.nested_untracked().await?;
-            if nested.is_empty() {
-                let (verb, code) = ("add".to_owned(), first.code);
-                return Err(GitError::Failed { verb, code, stderr: first.stderr });
-            }
-            self.add_all_but(&nested).await?;
-        }
-        let mut changes = self.cached_changes(reference).await?;
-        let is_new_link = |change: &Change| {
-            let link =
-                |entry: &Option<Entry>| entry.as_ref().is_some_and(|e| e.mode == MODE_SUBMODULE);
-            link(&change.new) && !link(&change.old)
-        };
-        let links: Vec<GitPath> =
-            changes.iter().filter(|c| is_new_link(c)).map(|c| c.path.clone()).collect();
-        if !links.is_empty() {
-            self.forget(&links).await?;
-            changes = self.cached_changes(reference).await?;
-            nested.extend(links);
-            nested.sort();
-        }
-        Ok(Added { changes, nested })
     }
 
     /// Brings the index up to what is on disk at exactly these paths, ignored or not; a path that is
@@ -325,27 +282,7 @@ impl Stage {
         Ok(split_paths(&out.stdout))
     }
 
-    async fn nested_untracked(&self) -> Result<Vec<GitPath>, GitError> {
-        let args = ["-z", "--others", "--exclude-standard"];
-        let out = self.run("ls-files").args(args).ok().await?;
-        // Files are listed one by one; only a repository is listed as a directory.
-        let directories = split_paths(&out.stdout)
-            .into_iter()
-            .filter_map(|path| path.as_bytes().strip_suffix(b"/").map(GitPath::new));
-        Ok(directories.collect())
-    }
-
-    async fn add_all_but(&self, left_out: &[GitPath]) -> Result<(), GitError> {
-        let excludes = left_out.iter().map(|path| {
-            let mut spec = b":(exclude,literal)".to_vec();
-            spec.extend_from_slice(path.as_bytes());
-            OsString::from_vec(spec)
-        });
-        let run = self.run("add").env("GIT_LITERAL_PATHSPECS", "0").args(["-A", "--sparse"]);
-        run.args(["--", "."]).args(excludes).ok().await.map(drop)
-    }
-
-    async fn forget<'a>(
+    pub(super) async fn forget<'a>(
         &self,
         paths: impl IntoIterator<Item = &'a GitPath>,
     ) -> Result<(), GitError> {
@@ -370,4 +307,27 @@ fn quoted(path: &Path) -> OsString {
     }
     text.push(b'"');
     OsStr::from_bytes(&text).to_os_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testbed::TestRepo;
+
+    #[tokio::test]
+    async fn the_copy_of_an_index_has_its_time() {
+        let bed = TestRepo::new(&[("a", "a\n")]).await;
+        let path = bed.repo.git_dir.join("index");
+        let old = std::time::UNIX_EPOCH + std::time::Duration::new(1_700_000_000, 123_456_789);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+        let stage = Stage::new(&bed.repo, bed.dir.path().canonicalize().unwrap().join("index"));
+        stage.copy_index().await.unwrap();
+        assert_eq!(std::fs::metadata(&stage.index).unwrap().modified().unwrap(), old);
+    }
+
+    #[test]
+    fn a_colon_or_a_quote_in_a_path_is_no_separator() {
+        assert_eq!(quoted(Path::new("/a:b")), "\"/a:b\"");
+        assert_eq!(quoted(Path::new("/a\"b\\c\n")), "\"/a\\\"b\\\\c\\n\"");
+    }
 }

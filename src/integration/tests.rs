@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 mod crash;
 mod kinds;
 mod refusals;
+mod repositories;
 
 /// Stops an apply for good after some moves, as `kill -9` would.
 #[derive(Debug, Clone)]

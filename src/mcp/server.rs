@@ -148,7 +148,9 @@ impl Server {
         let _seat = self.facts.presence.enter();
         let session = self.session(Some(connection));
         let halves = tokio::io::split(stream);
-        match rmcp::service::serve_server_with_ct(session, halves, cancel).await {
+        // A token of its own: rmcp cancels the one it is given when the connection ends.
+        let own = cancel.child_token();
+        match rmcp::service::serve_server_with_ct(session, halves, own).await {
             Ok(running) => {
                 let _ = running.waiting().await;
             }

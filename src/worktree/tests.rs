@@ -10,6 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+mod hostile;
+
 struct Bed {
     repo: TestRepo,
     store: Store,
@@ -196,20 +198,6 @@ async fn commits_of_a_worker_are_part_of_its_result() {
     assert_ne!(snapshot.head, tree.base_commit);
     let changes = bed.repo.repo.changes(&tree.start.tree, &snapshot.tree).await.unwrap();
     assert_eq!(names(&changes), ["Modified a"]);
-}
-
-#[tokio::test]
-async fn an_edit_within_the_clock_tick_of_the_checkout_is_seen() {
-    let bed = Bed::new(&[], &[("a", "aaaa\n")]).await;
-    for round in 0..5 {
-        let worker = bed.worker().await;
-        let tree = bed.trees.create(&bed.repo.repo, &worker).await.unwrap();
-        let text = format!("{round}bcd\n");
-        write(&tree.path, "a", text.as_bytes());
-        let snapshot = bed.trees.snapshot(&bed.repo.repo, &worker, None).await.unwrap();
-        let file = bed.repo.repo.file_at(&snapshot.tree, &GitPath::from("a")).await.unwrap();
-        assert_eq!(file.unwrap().bytes, text.as_bytes());
-    }
 }
 
 #[tokio::test]

@@ -96,6 +96,7 @@ impl Rig {
     pub fn left(&self) -> Vec<Process> {
         let mut left = marked("CODEX_HOME", &self.state.codex_home());
         left.extend(marked("TMPDIR", &self.state.worktrees()));
+        left.extend(marked("PATH", &self.state.codex_home()));
         left
     }
 

@@ -76,7 +76,7 @@ async fn a_worker_cannot_read_the_state_directory_or_leave_its_worktree() {
     let base = bed.repo.root.display();
     let reads = format!(
         "for f in {state}/canary {state}/token {state}/store.db {state}/config.yaml {home}/.ssh/id; do \
-         cat $f && echo LEAKED; done; env | grep -i -E 'patchbay|token' && echo LEAKED-ENV; true",
+         cat $f && echo LEAKED; done; env | grep -E '^PATCHBAY|TOKEN|API_KEY' && echo LEAKED-ENV; true",
         home = bed.dir.join("home").display()
     );
     let writes = format!(
@@ -100,7 +100,8 @@ async fn a_worker_cannot_read_the_state_directory_or_leave_its_worktree() {
     let seen = bed.model.requests().iter().map(|a| a.body.to_string()).collect::<String>();
     assert!(seen.contains("TMP-OK"), "the private temporary directory works");
     for leak in ["CANARY-7d1f", "LEAKED-ENV\\n", "COMMITTED\\n"] {
-        assert!(!seen.contains(leak), "the worker saw or did {leak}");
+        let at = seen.find(leak).map(|at| seen[at.saturating_sub(300)..at + 100].to_owned());
+        assert!(at.is_none(), "the worker saw or did {leak}: {at:?}");
     }
     assert!(!bed.repo.root.join("escaped.txt").exists());
     assert_eq!(bed.repo.read(".git/config"), config);

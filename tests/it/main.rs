@@ -18,3 +18,4 @@ mod hostile;
 mod loops;
 mod read_only;
 mod scripted;
+mod terminal;

@@ -4,8 +4,13 @@ use crate::paths::StateDir;
 use crate::process::{Identity, Process, descendants, end_all, marked, session_members};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
+use std::collections::HashMap;
 use std::fs::File;
 use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long an orphan may take to end by itself.
+const ORPHAN_AGE: Duration = Duration::from_secs(5);
 
 /// The right to be the sidecar of a state directory. Held until the process ends.
 #[derive(Debug)]
@@ -60,6 +65,30 @@ pub async fn sweep_dead(state: &StateDir) -> usize {
     }
 }
 
+/// Helpers of codex's sandbox that lost their parent. Some hang for good (seen on 0.169.0: bwrap waits for
+/// a child that never came); as nothing else comes to us, an orphan of some age is ended.
+#[derive(Debug, Default)]
+pub(super) struct Orphans(HashMap<i32, (Identity, Instant)>);
+
+impl Orphans {
+    /// Looks at the children of this process; `codex` is the one that belongs here.
+    pub(super) fn look(&mut self, codex: i32, now: Instant) {
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        let orphans: Vec<Identity> = descendants(own)
+            .into_iter()
+            .filter(|p| p.parent == own && p.pid != codex)
+            .map(Identity::from)
+            .collect();
+        self.0.retain(|_, (known, _)| orphans.contains(known));
+        for orphan in orphans {
+            let (_, since) = *self.0.entry(orphan.pid).or_insert((orphan, now));
+            if now.duration_since(since) >= ORPHAN_AGE {
+                let _ = orphan.signal(Signal::KILL);
+            }
+        }
+    }
+}
+
 /// Ends everything below this process and everything that it can be told to have started.
 pub(super) async fn end_rest(state: &StateDir) -> usize {
     let own = rustix::process::getpid().as_raw_nonzero().get();
@@ -78,6 +107,8 @@ pub(super) async fn end_rest(state: &StateDir) -> usize {
 fn strays(state: &StateDir) -> Vec<Process> {
     let mut found = marked("CODEX_HOME", &state.codex_home());
     found.extend(marked("TMPDIR", &state.worktrees()));
+    // Helpers have nothing but a PATH, which begins with a directory in codex's home.
+    found.extend(marked("PATH", &state.codex_home()));
     found
 }
 

@@ -1,5 +1,5 @@
 use super::SidecarArgs;
-use super::guard::{self, Sole};
+use super::guard::{self, Orphans, Sole};
 use super::idle::{self, Idle};
 use super::serve::{Desk, End, serve};
 use crate::codex::CodexError;
@@ -196,8 +196,9 @@ async fn supervise(
     connected: &AtomicUsize,
     known: &watch::Sender<Option<Answer>>,
 ) {
-    let mut tick = tokio::time::interval(Duration::from_millis(500));
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
     let mut asked = None;
+    let mut orphans = Orphans::default();
     loop {
         tokio::select! {
             status = child.wait() => {
@@ -211,6 +212,7 @@ async fn supervise(
             _ = watchers.terminate.recv() => break,
             _ = watchers.children.recv() => reap(codex.pid),
             _ = tick.tick() => {
+                orphans.look(codex.pid, Instant::now());
                 if connected.load(Ordering::SeqCst) > 0 {
                     idle.served(Instant::now());
                 } else if idle.due(Instant::now()) {

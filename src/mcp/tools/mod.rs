@@ -1,6 +1,7 @@
 //! The tools, one file a family. Each family declares its tools once; list, call, schemas and docs
 //! follow from that.
 
+mod all;
 mod connector;
 mod context;
 mod context_files;
@@ -17,14 +18,4 @@ mod worker_stop;
 mod worker_team;
 mod worker_views;
 
-use super::{Facts, ToolSpec};
-
-/// All tools of all families, in the order they are listed in. The order is frozen: hosts cache lists.
-#[must_use]
-pub fn all(facts: &Facts) -> Vec<ToolSpec> {
-    let mut all = connector::tools(facts);
-    all.extend(context::tools());
-    all.extend(worker::tools());
-    all.extend(integrate::tools());
-    all
-}
+pub use all::all;

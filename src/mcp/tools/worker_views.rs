@@ -143,8 +143,11 @@ fn facts(call: &Call, look: &Look) -> Map<String, Value> {
     put("reasoning_effort", json!(worker.effort));
     put("archived", json!(worker.archived_at.is_some()));
     put("owned_by_current_client", json!(worker.owner_ref == call.caller.owner_ref));
-    let ownership =
-        if worker.owner_ref == call.caller.owner_ref { "current_client" } else { "other_connection" };
+    let ownership = if worker.owner_ref == call.caller.owner_ref {
+        "current_client"
+    } else {
+        "other_connection"
+    };
     put("ownership_status", json!(ownership));
     put("owner_label", json!(worker.owner_label));
     let activity = look.facts.last_event_at.unwrap_or(worker.updated_at).max(worker.updated_at);

@@ -1,0 +1,108 @@
+use super::stage::split_paths;
+use super::{Change, Entry, GitError, GitPath, MODE_SUBMODULE, Output, Stage};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+/// What [`Stage::add_all`] found.
+#[derive(Debug)]
+pub struct Added {
+    /// Differences between the reference tree and the index now; renames are not looked for.
+    pub changes: Vec<Change>,
+    /// Nested repositories that were left out: git could only record a commit, not their files.
+    pub nested: Vec<GitPath>,
+}
+
+impl Stage {
+    /// Brings the index up to what is on disk (ignored files stay out) and says how it differs from
+    /// `reference`, a tree or commit. Nested repositories are left out and named. Submodules stay as
+    /// they are recorded: to look into one, git would run what its own configuration names.
+    ///
+    /// # Errors
+    /// When git fails, for example at a file that cannot be read.
+    pub async fn add_all(&self, reference: &str) -> Result<Added, GitError> {
+        let submodules = self.submodules_on_disk().await?;
+        self.set_entries(&submodules.iter().map(|(p, _)| (p.clone(), None)).collect::<Vec<_>>())
+            .await?;
+        let mut left_out: Vec<GitPath> = submodules.iter().map(|(p, _)| p.clone()).collect();
+        let mut nested: Vec<GitPath> =
+            left_out.iter().filter(|path| self.holds_something(path)).cloned().collect();
+        let first = self.add_all_but(&left_out).await?;
+        if first.code != 0 {
+            // A nested repository without a commit stops git altogether.
+            let found = self.nested_untracked().await?;
+            if found.iter().all(|path| left_out.contains(path)) {
+                let (verb, code) = ("add".to_owned(), first.code);
+                return Err(GitError::Failed { verb, code, stderr: first.stderr });
+            }
+            nested.extend(found.into_iter().filter(|path| !left_out.contains(path)));
+            left_out.extend(nested.iter().cloned());
+            let again = self.add_all_but(&left_out).await?;
+            if again.code != 0 {
+                let (verb, code) = ("add".to_owned(), again.code);
+                return Err(GitError::Failed { verb, code, stderr: again.stderr });
+            }
+        }
+        self.set_entries(&submodules).await?;
+        let mut changes = self.cached_changes(reference).await?;
+        let links = new_links(&changes);
+        if !links.is_empty() {
+            self.forget(&links).await?;
+            changes = self.cached_changes(reference).await?;
+            nested.extend(links);
+        }
+        nested.sort();
+        nested.dedup();
+        Ok(Added { changes, nested })
+    }
+
+    async fn nested_untracked(&self) -> Result<Vec<GitPath>, GitError> {
+        let args = ["-z", "--others", "--exclude-standard"];
+        let out = self.run("ls-files").args(args).ok().await?;
+        // Files are listed one by one; only a repository is listed as a directory.
+        let directories = split_paths(&out.stdout)
+            .into_iter()
+            .filter_map(|path| path.as_bytes().strip_suffix(b"/").map(GitPath::new));
+        Ok(directories.collect())
+    }
+
+    async fn add_all_but(&self, left_out: &[GitPath]) -> Result<Output, GitError> {
+        let run = self.run("add").args(["-A", "--sparse"]);
+        if left_out.is_empty() {
+            return run.output().await;
+        }
+        let excludes = left_out.iter().map(|path| {
+            let mut spec = b":(exclude,literal)".to_vec();
+            spec.extend_from_slice(path.as_bytes());
+            OsString::from_vec(spec)
+        });
+        run.env("GIT_LITERAL_PATHSPECS", "0").args(["--", "."]).args(excludes).output().await
+    }
+
+    /// The submodules of the index that are directories on disk.
+    async fn submodules_on_disk(&self) -> Result<Vec<(GitPath, Option<Entry>)>, GitError> {
+        let out = self.run("ls-files").args(["-s", "-z"]).ok().await?;
+        let records = out.stdout.split(|b| *b == 0).filter(|line| line.starts_with(b"160000 "));
+        let mut found = Vec::new();
+        for record in records {
+            let tab = record.iter().position(|b| *b == b'\t').unwrap_or(record.len());
+            let (head, path) = record.split_at(tab);
+            let path = GitPath::new(path.get(1..).unwrap_or_default());
+            let oid = String::from_utf8_lossy(head).split(' ').nth(1).unwrap_or("").to_owned();
+            if self.work_tree.join(path.as_path()).symlink_metadata().is_ok_and(|m| m.is_dir()) {
+                found.push((path, Some(Entry { mode: MODE_SUBMODULE, oid })));
+            }
+        }
+        Ok(found)
+    }
+
+    fn holds_something(&self, directory: &GitPath) -> bool {
+        std::fs::read_dir(self.work_tree.join(directory.as_path()))
+            .is_ok_and(|mut entries| entries.next().is_some())
+    }
+}
+
+fn new_links(changes: &[Change]) -> Vec<GitPath> {
+    let link = |entry: &Option<Entry>| entry.as_ref().is_some_and(|e| e.mode == MODE_SUBMODULE);
+    let new = changes.iter().filter(|change| link(&change.new) && !link(&change.old));
+    new.map(|change| change.path.clone()).collect()
+}
