@@ -39,6 +39,10 @@ async fn run(app: Arc<App>, cancel: CancellationToken) {
 
 /// Each step is on its own: one that fails is logged and leaves the others to be done.
 async fn recover(app: &App) {
+    let swept = crate::codex::sidecar::sweep_dead(&app.state).await;
+    if swept > 0 {
+        tracing::warn!(swept, "processes that a dead sidecar had left were ended");
+    }
     if let Err(error) = app.integrations.reconcile(&app.git).await {
         tracing::error!(%error, "integrations of an earlier engine could not be reconciled");
     }

@@ -28,6 +28,7 @@ fn the_house_stands() {
         ("bans lifted by a room that does not own them", rules::lifted_bans(&house)),
         ("anyhow below the doors", rules::anyhow_below(&house)),
         ("files a stranger looks for", rules::missing_files()),
+        ("tests that SECURITY.md names", rules::unshown_defences()),
     ];
     let broken: Vec<String> = rules
         .into_iter()

@@ -2,9 +2,10 @@ use super::error::CliError;
 use super::global::Global;
 use super::settings::Settings;
 use crate::app::{App, AppOptions};
+use crate::doctor::{self, Patient};
 use crate::lock::{EngineLock, LockError};
-use crate::mcp::{Server, socket};
-use crate::paths::StateDir;
+use crate::mcp::{Check, CheckStatus, Server, socket};
+use crate::paths::{Env, StateDir};
 use crate::secret::Secret;
 use crate::tasks::Tasks;
 use crate::web;
@@ -54,6 +55,7 @@ impl Engine {
         let run = listening.run(server.clone(), token.clone(), cancel.clone());
         let socket = tokio::spawn(run);
         let tasks = Tasks::start(&app);
+        tokio::spawn(look_around(server.clone(), global.env.clone(), settings.clone()));
         Ok(Self { app, server, tasks, token, cancel, socket, _lock: lock })
     }
 
@@ -120,6 +122,30 @@ impl Serving {
         }
     }
 }
+
+/// Finds out what `codex_self_test` shows beside what the server knows itself. It takes a moment and
+/// starts processes, so it runs behind the start.
+async fn look_around(server: Arc<Server>, env: Env, settings: Settings) {
+    let state = &server.app().state;
+    let (config, roots) = (&settings.config, &settings.roots);
+    let findings = doctor::examine(&Patient { env: &env, state, config, roots }).await;
+    let private = state.root().to_string_lossy().into_owned();
+    let checks =
+        findings.into_iter().filter(|finding| SHOWN.contains(&finding.id)).map(|finding| {
+            let status = match finding.status {
+                doctor::Status::Pass => CheckStatus::Pass,
+                doctor::Status::Warn => CheckStatus::Warn,
+                doctor::Status::Fail => CheckStatus::Fail,
+            };
+            let fix = finding.fix.map(|fix| format!(" {fix}")).unwrap_or_default();
+            let detail = format!("{}{fix}", finding.detail).replace(&private, "[state]");
+            Check::new(finding.id, status, detail)
+        });
+    server.add_checks(checks.collect());
+}
+
+/// The doctor's findings that a chat may see.
+const SHOWN: &[&str] = &["git", "codex", "sandbox", "login"];
 
 async fn signalled(kind: SignalKind) {
     match signal(kind) {

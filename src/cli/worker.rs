@@ -37,7 +37,7 @@ fn named(args: &WorkerNameArgs, global: &Global, view: &str) -> Map<String, Valu
 fn log(args: &WorkerLogArgs, global: &Global) -> Map<String, Value> {
     let mut arguments = named(&args.name, global, "log");
     if let Some(cursor) = args.after {
-        arguments.insert("after".to_owned(), json!(cursor));
+        arguments.insert("cursor".to_owned(), json!(cursor));
     }
     arguments
 }

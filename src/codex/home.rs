@@ -113,7 +113,26 @@ pub(super) fn settings(
     if let Some(url) = &config.scripted_base_url {
         scripted(&mut table, url);
     }
+    add_extra(&mut table, config);
     table
+}
+
+/// Adds the operator's own TOML; what stands already stays. The configuration was checked: it parses,
+/// and names no key that decides what a worker may touch.
+fn add_extra(table: &mut Value, config: &CodexConfig) {
+    let text = config.extra_config.as_deref().unwrap_or_default();
+    let Ok(Value::Object(extra)) = toml::from_str::<Value>(text) else { return };
+    for (key, value) in extra {
+        match (table.get_mut(&key), value) {
+            (None, value) => table[&key] = value,
+            (Some(Value::Object(there)), Value::Object(more)) => {
+                for (name, value) in more {
+                    there.entry(name).or_insert(value);
+                }
+            }
+            (Some(_), _) => {}
+        }
+    }
 }
 
 fn scripted(table: &mut Value, url: &str) {

@@ -20,7 +20,34 @@ pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
     found.extend(server(config));
     found.extend(globs(config));
     found.extend(paths(config));
+    found.extend(extra(config));
     found
+}
+
+/// Keys of codex's configuration that are patchbay's: they decide what a worker may touch or start.
+const OURS: &[&str] = &[
+    "allow_login_shell",
+    "approval_policy",
+    "default_permissions",
+    "mcp_servers",
+    "permissions",
+    "profiles",
+    "projects",
+    "sandbox_mode",
+    "sandbox_workspace_write",
+    "shell_environment_policy",
+];
+
+fn extra(config: &Config) -> Vec<(&'static str, String)> {
+    const KEY: &str = "codex.extra_config";
+    match config.codex.extra_config.as_deref().unwrap_or_default().parse::<toml::Table>() {
+        Err(error) => vec![(KEY, format!("is no TOML: {}", error.message()))],
+        Ok(table) => table
+            .keys()
+            .filter(|key| OURS.contains(&key.as_str()))
+            .map(|key| (KEY, format!("{key} is patchbay's to set")))
+            .collect(),
+    }
 }
 
 /// Whether an address to listen on is reachable from this machine only.

@@ -16,4 +16,7 @@ pub struct CodexConfig {
     pub reasoning_effort: Option<String>,
     /// Base URL of a Responses API that needs no account: the scripted model server of demo and tests.
     pub scripted_base_url: Option<String>,
+    /// Further TOML for codex's own configuration (model providers, for example). Keys that decide
+    /// what a worker may touch are refused, and codex refuses what it does not know.
+    pub extra_config: Option<String>,
 }

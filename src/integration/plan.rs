@@ -78,7 +78,8 @@ impl Integrations {
             return Ok(plan);
         }
         self.merge(repo, &work, &mut plan).await?;
-        Ok(judge(plan, repo, &work, &accepted))
+        let settled = settled(&plan, &work).await?;
+        Ok(judge(plan, repo, &work, &accepted, &settled))
     }
 
     async fn work(
@@ -181,14 +182,34 @@ impl Integrations {
     }
 }
 
+/// Uncommitted paths of the base that are as this worker's last integration left them: nobody's edits
+/// are in them, so a further integration needs no leave to write them.
+async fn settled(plan: &Plan, work: &Work) -> Result<HashSet<GitPath>, IntegrationError> {
+    if work.inputs.integrated_snapshot.is_none() {
+        return Ok(HashSet::new());
+    }
+    let (left, ours) = (&work.ancestor.tree, &plan.preview.ours_tree);
+    let edited = plan.stage.tree_changes(left, ours, false).await?;
+    let edited: HashSet<GitPath> = edited.into_iter().map(|change| change.path).collect();
+    let dirty = plan.preview.base_dirty.iter();
+    Ok(dirty.filter(|path| !edited.contains(path)).cloned().collect())
+}
+
 /// Fills in what follows from the rest: touched dirty paths, the token, whether it can be applied.
-fn judge(mut plan: Plan, repo: &Repo, work: &Work, accepted: &GlobSet) -> Plan {
+fn judge(
+    mut plan: Plan,
+    repo: &Repo,
+    work: &Work,
+    accepted: &GlobSet,
+    settled: &HashSet<GitPath>,
+) -> Plan {
     let affected: HashSet<&GitPath> = plan.affected.iter().map(|change| &change.path).collect();
     let preview = &mut plan.preview;
     let dirty = preview.base_dirty.iter();
     preview.base_dirty_touched = dirty.filter(|path| affected.contains(path)).cloned().collect();
     let touched = preview.base_dirty_touched.iter();
-    let refused = touched.filter(|path| !accepted.is_match(path.as_path()));
+    let edited = touched.filter(|path| !settled.contains(path));
+    let refused = edited.filter(|path| !accepted.is_match(path.as_path()));
     preview.base_dirty_unaccepted = refused.cloned().collect();
     let reason = if work.inputs.turn_active {
         Some("turn_active")
