@@ -42,13 +42,14 @@ impl Workers {
         self.room.active.add(&active);
         let this = self.clone();
         self.room.tasks.spawn(async move {
-            let inner = (this.clone(), Arc::clone(&active));
+            let inner = (this.clone(), Arc::clone(&active), lease.clone());
             let mut task =
-                tokio::spawn(async move { inner.0.live(turn, lease, &inner.1, entry).await });
+                tokio::spawn(async move { inner.0.live(turn, inner.2, &inner.1, entry).await });
             tokio::select! {
                 () = this.room.leave.cancelled() => task.abort(),
                 ended = &mut task => if let Err(error) = ended {
                     tracing::error!(%error, turn = %active.turn, "the task of a turn died");
+                    this.give_up(&lease).await;
                 },
             }
             this.room.active.remove(&active);

@@ -184,6 +184,18 @@ impl Workers {
         Ok(waiting)
     }
 
+    /// Ends a turn whose task died of a fault of ours.
+    pub(super) async fn give_up(&self, lease: &TurnLease) {
+        let text = "patchbay hit an internal error while it carried the turn";
+        let end = TurnEnd {
+            state: TurnState::Failed,
+            report: None,
+            error: Some(("internal_error".to_owned(), text.to_owned())),
+            verified: None,
+        };
+        self.finish(lease, &end).await;
+    }
+
     async fn finish(&self, lease: &TurnLease, end: &TurnEnd) {
         let mut pause = Duration::from_millis(100);
         for _ in 0..TRIES {
