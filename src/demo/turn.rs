@@ -62,15 +62,15 @@ pub(super) async fn watch(client: &mut Client, screen: &Screen<'_>) -> anyhow::R
             }
             state => ensure!(begun.elapsed() < TURN, "{WORKER} is still {state}"),
         }
-        let since = &status["cursor"];
-        let wait = json!({"worker": WORKER, "wait_seconds": 10, "since": since});
+        let since = &status["revision"];
+        let wait = json!({"worker": WORKER, "wait_seconds": 10, "since_revision": since});
         client.call("codex_worker_wait", wait).await?;
     }
 }
 
 /// Why a turn ended, as far as the status says.
 fn reason(status: &Value) -> &str {
-    let turn = &status["latest_turn"]["error"]["message"];
+    let turn = &status["turn"]["error_message"];
     turn.as_str().or(status["status_line"].as_str()).unwrap_or("it does not say why")
 }
 
@@ -81,13 +81,13 @@ async fn tell_news(
     mut after: Value,
 ) -> anyhow::Result<Value> {
     loop {
-        let page = inspect(client, json!({"view": "log", "after": after})).await?;
+        let page = inspect(client, json!({"view": "log", "cursor": after})).await?;
         let events = page["events"].as_array().context("the journal has no events")?;
         for line in events.iter().filter_map(line_of) {
             screen.tell(&line);
         }
-        after = page["next_after"].clone();
-        if page["truncated"] != true {
+        after = page["next_cursor"].clone();
+        if page["more"] != true {
             return Ok(after);
         }
     }
