@@ -50,10 +50,11 @@ pub(super) async fn start(
 /// Follows the worker's journal until its turn is over.
 pub(super) async fn watch(client: &mut Client, screen: &Screen<'_>) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let mut told = 0;
+    let mut after = json!(0);
     loop {
-        let status = inspect(client, "status", None).await?;
-        told = tell_news(client, screen, told).await?;
+        // The state is read before the journal: once the worker is idle, the journal is whole.
+        let status = inspect(client, json!({"view": "status"})).await?;
+        after = tell_news(client, screen, after).await?;
         match status["state"].as_str().unwrap_or_default() {
             "idle" => return Ok(()),
             state @ ("failed" | "interrupted" | "needs_login" | "waiting_limit") => {
@@ -61,31 +62,35 @@ pub(super) async fn watch(client: &mut Client, screen: &Screen<'_>) -> anyhow::R
             }
             state => ensure!(begun.elapsed() < TURN, "{WORKER} is still {state}"),
         }
-        client.call("codex_worker_wait", json!({"wait_seconds": 10, "scope": "all"})).await?;
+        let since = &status["cursor"];
+        let wait = json!({"worker": WORKER, "wait_seconds": 10, "since": since});
+        client.call("codex_worker_wait", wait).await?;
     }
 }
 
 /// Why a turn ended, as far as the status says.
-fn reason(status: &Value) -> String {
-    ["error", "error_message", "note", "report", "status_line"]
-        .iter()
-        .map(|key| match &status[*key] {
-            Value::String(text) => text.clone(),
-            Value::Null => String::new(),
-            other => other.to_string(),
-        })
-        .find(|text| !text.is_empty())
-        .unwrap_or_else(|| status.to_string())
+fn reason(status: &Value) -> &str {
+    let turn = &status["latest_turn"]["error"]["message"];
+    turn.as_str().or(status["status_line"].as_str()).unwrap_or("it does not say why")
 }
 
-/// Tells what the journal has beyond its first `told` events; returns how many it has.
-async fn tell_news(client: &mut Client, screen: &Screen<'_>, told: usize) -> anyhow::Result<usize> {
-    let log = inspect(client, "log", None).await?;
-    let events = log["events"].as_array().map(Vec::as_slice).unwrap_or_default();
-    for line in events.iter().skip(told).filter_map(line_of) {
-        screen.tell(&line);
+/// Tells what the journal has after event `after`; returns where to go on.
+async fn tell_news(
+    client: &mut Client,
+    screen: &Screen<'_>,
+    mut after: Value,
+) -> anyhow::Result<Value> {
+    loop {
+        let page = inspect(client, json!({"view": "log", "after": after})).await?;
+        let events = page["events"].as_array().context("the journal has no events")?;
+        for line in events.iter().filter_map(line_of) {
+            screen.tell(&line);
+        }
+        after = page["next_after"].clone();
+        if page["truncated"] != true {
+            return Ok(after);
+        }
     }
-    Ok(events.len().max(told))
 }
 
 /// What a journal event says to people; none for what is not worth a line.
@@ -93,8 +98,8 @@ fn line_of(event: &Value) -> Option<String> {
     if event["phase"] != "completed" {
         return None;
     }
-    let item = if event["payload"].is_object() { &event["payload"] } else { event };
-    let text = |key: &str| item[key].as_str().or(event[key].as_str()).unwrap_or_default();
+    let item = &event["payload"];
+    let text = |key: &str| item[key].as_str().unwrap_or_default();
     match event["kind"].as_str()? {
         "agentMessage" => Some(format!("{WORKER}: {}", text("text"))),
         "commandExecution" => Some(format!("$ {}", text("command"))),
@@ -109,17 +114,16 @@ fn line_of(event: &Value) -> Option<String> {
 
 /// The report is there, and exactly the expected files have changed; shows the diff.
 pub(super) async fn look(client: &mut Client, screen: &Screen<'_>) -> anyhow::Result<()> {
-    let report = inspect(client, "report", None).await?;
+    let report = inspect(client, json!({"view": "report"})).await?;
     ensure!(report["report"].as_str().is_some_and(|r| !r.is_empty()), "there is no report");
-    let changes = inspect(client, "changes", None).await?;
+    let changes = inspect(client, json!({"view": "changes"})).await?;
     let files = changes["changed_files"].as_array().context("no changed files")?;
-    let mut paths: Vec<&str> =
-        files.iter().filter_map(|f| f["path"].as_str().or(f.as_str())).collect();
+    let mut paths: Vec<&str> = files.iter().filter_map(|f| f["path"].as_str()).collect();
     paths.sort_unstable();
     let expected = story::changed();
     ensure!(paths == expected, "{WORKER} changed {paths:?}, expected were {expected:?}");
     for path in paths {
-        let view = inspect(client, "diff", Some(path)).await?;
+        let view = inspect(client, json!({"view": "diff", "file_path": path})).await?;
         let diff = view["diff"].as_str().unwrap_or_default();
         ensure!(!diff.is_empty(), "there is no diff of {path}");
         screen.tell(diff);
@@ -127,17 +131,14 @@ pub(super) async fn look(client: &mut Client, screen: &Screen<'_>) -> anyhow::Re
     Ok(())
 }
 
-async fn inspect(client: &mut Client, view: &str, path: Option<&str>) -> anyhow::Result<Value> {
-    let mut arguments = json!({"worker": WORKER, "view": view});
-    if let Some(path) = path {
-        arguments["file_path"] = json!(path);
-    }
-    client.call("codex_worker_inspect", arguments).await.with_context(|| format!("view {view}"))
+async fn inspect(client: &mut Client, mut arguments: Value) -> anyhow::Result<Value> {
+    arguments["worker"] = json!(WORKER);
+    client.call("codex_worker_inspect", arguments).await
 }
 
 /// What an apply would do; returns the token that binds it.
 pub(super) async fn preview(client: &mut Client, screen: &Screen<'_>) -> anyhow::Result<String> {
-    let preview = inspect(client, "integration_preview", None).await?;
+    let preview = inspect(client, json!({"view": "integration_preview"})).await?;
     ensure!(preview["can_apply"] == true, "it cannot be applied: {}", preview["reason"]);
     screen.tell("it can be applied");
     Ok(preview["preview_token"].as_str().context("the preview has no token")?.to_owned())
@@ -174,8 +175,9 @@ mod tests {
     fn events_become_lines() {
         let said = json!({"phase": "completed", "kind": "agentMessage", "payload": {"text": "hi"}});
         assert_eq!(line_of(&said).unwrap(), "Ada: hi");
-        let flat = json!({"phase": "completed", "kind": "commandExecution", "command": "ls"});
-        assert_eq!(line_of(&flat).unwrap(), "$ ls");
+        let ran =
+            json!({"phase": "completed", "kind": "commandExecution", "payload": {"command": "ls"}});
+        assert_eq!(line_of(&ran).unwrap(), "$ ls");
         let begun = json!({"phase": "started", "kind": "agentMessage", "payload": {"text": "h"}});
         assert_eq!(line_of(&begun), None);
     }

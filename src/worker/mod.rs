@@ -2,7 +2,7 @@
 //!
 //! Owns the way of a turn: claimed, prepared (worktree, thread), run, its events journalled, its end
 //! decided once, its worktree snapshotted, its report stored. It never writes a base checkout and never
-//! shows a worktree path or a thread id. siblings: backend, worktree
+//! shows a worktree path or a thread id. siblings: backend, ownership, worktree
 
 mod active;
 mod begin;
