@@ -14,6 +14,7 @@ mod support;
 
 mod crash;
 mod demo;
+mod doors;
 mod hostile;
 mod loops;
 mod read_only;

@@ -20,7 +20,7 @@ pub(super) struct ReadArgs {
     repo_path: Option<String>,
     /// File, relative to the repository.
     file_path: String,
-    /// Exact name from a result.
+    /// Exact name, base64.
     path_b64: Option<String>,
     /// First line, from 1.
     #[schemars(range(min = 1), extend("default" = 1))]

@@ -57,7 +57,7 @@ pub(super) struct DiffArgs {
     repo_path: Option<String>,
     /// Only this file or directory.
     file_path: Option<String>,
-    /// Exact name from a result.
+    /// Exact name, base64.
     path_b64: Option<String>,
     /// true: staged. false: unstaged.
     staged: bool,
@@ -103,7 +103,7 @@ pub(super) struct ChangesArgs {
     repo_path: Option<String>,
     /// Only this file or directory.
     file_path: Option<String>,
-    /// Exact name from a result.
+    /// Exact name, base64.
     path_b64: Option<String>,
     /// Also show the patch.
     #[schemars(extend("default" = true))]

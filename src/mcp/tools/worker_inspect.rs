@@ -50,7 +50,7 @@ struct InspectArgs {
     wait_seconds: u64,
     /// View file; view diff (default: all files).
     file_path: Option<String>,
-    /// Exact name from a result.
+    /// Exact name, base64.
     path_b64: Option<String>,
     /// View file: first line.
     #[schemars(range(min = 1))]
