@@ -17,6 +17,7 @@ mod demo;
 mod doors;
 mod hostile;
 mod loops;
+mod manage;
 mod read_only;
 mod scripted;
 mod terminal;
