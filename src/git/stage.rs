@@ -145,14 +145,15 @@ impl Stage {
         if paths.is_empty() {
             return Ok(Vec::new());
         }
-        let setting = self.run("config").args(["--get", "core.autocrlf"]).output().await?.line();
+        let names = ["text", "eol", "crlf", "filter", "ident", "working-tree-encoding"];
+        let input = nul_joined(paths.iter().copied());
+        let run = self.run("check-attr").args(["-z", "--stdin"]).args(names).stdin(input);
+        let setting = self.run("config").args(["--get", "core.autocrlf"]);
+        let (setting, out) = tokio::try_join!(setting.output(), run.ok())?;
         let off = ["", "false", "no", "off", "0"];
-        if !off.contains(&setting.to_ascii_lowercase().as_str()) {
+        if !off.contains(&setting.line().to_ascii_lowercase().as_str()) {
             return Ok(paths.iter().map(|path| (*path).clone()).collect());
         }
-        let names = ["text", "eol", "crlf", "filter", "ident", "working-tree-encoding"];
-        let run = self.run("check-attr").args(["-z", "--stdin"]).args(names);
-        let out = run.stdin(nul_joined(paths.iter().copied())).ok().await?;
         let fields: Vec<&[u8]> = out.stdout.split(|b| *b == 0).collect();
         let mut found: Vec<GitPath> = fields
             .chunks_exact(3)

@@ -91,11 +91,13 @@ async fn collect(repo: &Repo, row: &WorktreeRow, scratch: &Path) -> Result<Taken
         let run = stage.run("rev-parse").args(["--verify", "--quiet", "HEAD^{commit}"]);
         Ok::<_, WorktreeError>(run.ok().await?.line())
     };
-    let (head, added) =
-        tokio::try_join!(head, async { Ok(stage.add_all(&row.base_commit).await?) })?;
-    let (tree, ignored, raw_commit) = tokio::try_join!(
+    // What is ignored does not depend on what is added: both walk the tree at the same time.
+    let (head, added, ignored) =
+        tokio::try_join!(head, async { Ok(stage.add_all(&row.base_commit).await?) }, async {
+            Ok(stage.ignored().await?)
+        },)?;
+    let (tree, raw_commit) = tokio::try_join!(
         async { Ok(stage.write_tree().await?) },
-        async { Ok(stage.ignored().await?) },
         keep_exact_bytes(repo, &stage, tree_dir, scratch, &added.changes),
     )?;
     let notes =

@@ -269,3 +269,42 @@ async fn a_fingerprint_changes_nothing_and_notices_everything() {
     bed.repo.run(&["update-ref", "refs/patchbay/w/s", "HEAD"]).await;
     assert_eq!(bed.trees.read_only_fingerprint(repo).await.unwrap(), before, "our own refs");
 }
+
+#[tokio::test]
+async fn zz_perf() {
+    let bed = Bed::new(&[], &[("a", "a\n")]).await;
+    for n in 0..50_000 {
+        write(&bed.repo.repo.root, format!("d{}/e{}/f{n}", n % 50, n % 700), format!("{n}\n").as_bytes());
+    }
+    bed.repo.commit("many").await;
+    let repo = &bed.repo.repo;
+    let worker = bed.worker().await;
+    let t = std::time::Instant::now();
+    let tree = bed.trees.create(repo, &worker).await.unwrap();
+    println!("create {:?}", t.elapsed());
+    for i in 0..4 {
+        write(&tree.path, "d1/x", format!("{i}").as_bytes());
+        let idx = bed.repo.state_path().join("idx");
+        let t = std::time::Instant::now();
+        std::fs::copy(bed.repo.repo.common_dir.join("worktrees/tree/index"), &idx).unwrap();
+        for v in [&["add", "-A"][..], &["write-tree"]] {
+            repo.git.run(&tree.path, v[0]).args(&v[1..]).env("GIT_INDEX_FILE", &idx).ok().await.unwrap();
+        }
+        let plain = t.elapsed();
+        let t = std::time::Instant::now();
+        bed.trees.snapshot(repo, &worker, None).await.unwrap();
+        println!("plain {plain:?} snapshot {:?}", t.elapsed());
+    }
+    let t = std::time::Instant::now();
+    bed.trees.read_only_fingerprint(repo).await.unwrap();
+    println!("fingerprint {:?}", t.elapsed());
+    let small = Bed::new(&[], &[("a", "a\n")]).await;
+    let worker = small.worker().await;
+    let tree = small.trees.create(&small.repo.repo, &worker).await.unwrap();
+    for i in 0..5 {
+        write(&tree.path, "a", format!("{i}\n").as_bytes());
+        let t = std::time::Instant::now();
+        small.trees.snapshot(&small.repo.repo, &worker, None).await.unwrap();
+        println!("small {:?}", t.elapsed());
+    }
+}
