@@ -274,7 +274,11 @@ async fn a_fingerprint_changes_nothing_and_notices_everything() {
 async fn zz_perf() {
     let bed = Bed::new(&[], &[("a", "a\n")]).await;
     for n in 0..50_000 {
-        write(&bed.repo.repo.root, format!("d{}/e{}/f{n}", n % 50, n % 700), format!("{n}\n").as_bytes());
+        write(
+            &bed.repo.repo.root,
+            format!("d{}/e{}/f{n}", n % 50, n % 700),
+            format!("{n}\n").as_bytes(),
+        );
     }
     bed.repo.commit("many").await;
     let repo = &bed.repo.repo;
@@ -288,7 +292,13 @@ async fn zz_perf() {
         let t = std::time::Instant::now();
         std::fs::copy(bed.repo.repo.common_dir.join("worktrees/tree/index"), &idx).unwrap();
         for v in [&["add", "-A"][..], &["write-tree"]] {
-            repo.git.run(&tree.path, v[0]).args(&v[1..]).env("GIT_INDEX_FILE", &idx).ok().await.unwrap();
+            repo.git
+                .run(&tree.path, v[0])
+                .args(&v[1..])
+                .env("GIT_INDEX_FILE", &idx)
+                .ok()
+                .await
+                .unwrap();
         }
         let plain = t.elapsed();
         let t = std::time::Instant::now();
