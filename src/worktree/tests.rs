@@ -269,6 +269,7 @@ async fn a_fingerprint_changes_nothing_and_notices_everything() {
     bed.repo.run(&["update-ref", "refs/patchbay/w/s", "HEAD"]).await;
     assert_eq!(bed.trees.read_only_fingerprint(repo).await.unwrap(), before, "our own refs");
 }
+<<<<<<< HEAD
 
 #[tokio::test]
 async fn zz_perf() {
@@ -318,3 +319,5 @@ async fn zz_perf() {
         println!("small {:?}", t.elapsed());
     }
 }
+=======
+>>>>>>> h/git
