@@ -50,11 +50,11 @@ pub(super) async fn start(
 /// Follows the worker's journal until its turn is over.
 pub(super) async fn watch(client: &mut Client, screen: &Screen<'_>) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let mut after = json!(0);
+    let mut cursor = json!(0);
     loop {
         // The state is read before the journal: once the worker is idle, the journal is whole.
         let status = inspect(client, json!({"view": "status"})).await?;
-        after = tell_news(client, screen, after).await?;
+        cursor = tell_news(client, screen, cursor).await?;
         match status["state"].as_str().unwrap_or_default() {
             "idle" => return Ok(()),
             state @ ("failed" | "interrupted" | "needs_login" | "waiting_limit") => {
@@ -74,21 +74,21 @@ fn reason(status: &Value) -> &str {
     turn.as_str().or(status["status_line"].as_str()).unwrap_or("it does not say why")
 }
 
-/// Tells what the journal has after event `after`; returns where to go on.
+/// Tells what the journal has beyond `cursor`; returns where to go on.
 async fn tell_news(
     client: &mut Client,
     screen: &Screen<'_>,
-    mut after: Value,
+    mut cursor: Value,
 ) -> anyhow::Result<Value> {
     loop {
-        let page = inspect(client, json!({"view": "log", "cursor": after})).await?;
+        let page = inspect(client, json!({"view": "log", "cursor": cursor})).await?;
         let events = page["events"].as_array().context("the journal has no events")?;
         for line in events.iter().filter_map(line_of) {
             screen.tell(&line);
         }
-        after = page["next_cursor"].clone();
+        cursor = page["next_cursor"].clone();
         if page["more"] != true {
-            return Ok(after);
+            return Ok(cursor);
         }
     }
 }
