@@ -45,7 +45,7 @@ bench: tools codex ## Measure the budgets
 	$(WITH_CODEX) cargo bench --benches
 
 docs: build ## API pages and the manual page, below target/
-	cargo doc --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	$(PATCHBAY) man >target/patchbay.1
 	@echo "target/doc/patchbay/index.html and target/patchbay.1"
 

@@ -1,7 +1,7 @@
 //! The engine's private socket, `<state>/run/engine.sock`: MCP for stdio relays and the command line,
 //! and the verbs `status` and `stop`.
 //!
-//! A connection begins with one line of JSON, [`Hello`], which is answered by one line. After
+//! A connection begins with one line of JSON, a greeting, which is answered by one line. After
 //! `want: mcp` the stream carries MCP, one message a line; after `want: stop` it stays open until the
 //! engine is gone.
 
