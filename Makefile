@@ -31,8 +31,8 @@ demo: tools codex ## Play the whole way of one turn, offline (DEMO=--keep leaves
 test: tools codex ## Run all tests, with the real git, SQLite and codex
 	$(WITH_CODEX) cargo nextest run $(TESTS)
 
-evals: tools codex ## The demo must succeed, and notice what is broken on purpose
-	$(WITH_CODEX) evals/demo
+evals: tools codex ## Run all evals, which takes long (EVALS=gate: the quick ones; EVALS="NAME…": these)
+	$(WITH_CODEX) .ci/evals $(or $(EVALS),all)
 
 lint: tools ## Format, clippy, queries, licences
 	cargo fmt --check
