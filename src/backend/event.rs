@@ -40,6 +40,19 @@ pub enum TurnEvent {
         /// As the agent gave it.
         usage: Value,
     },
+    /// The agent asks whether it may do what its sandbox does not allow, and waits. Delivered again
+    /// after a lost connection, with the same key, as long as nobody answered.
+    Ask(Ask),
+    /// The agent does not wait for an answer to this question any more.
+    Unasked {
+        /// The key of the question.
+        key: String,
+    },
+    /// The agent asked for something that is never given here; it was told so.
+    Declined {
+        /// The agent's name of the request.
+        request: String,
+    },
     /// An error that does not end the turn by itself.
     Error {
         /// The agent's words.
@@ -51,6 +64,41 @@ pub enum TurnEvent {
     Ended(Ending),
     /// The connection is gone without an end; call [`super::Backend::attach`].
     Lost,
+}
+
+/// What kind of thing an agent asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskKind {
+    /// To run a command outside of the sandbox.
+    Command,
+    /// To change files outside of the workspace.
+    FileChange,
+    /// To get further permissions for the rest of the turn.
+    Permissions,
+}
+
+/// A question of the agent.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Names the question within its thread; it stays the same when the question is asked again.
+    pub key: String,
+    /// The agent's id of the item that waits.
+    pub item_id: String,
+    /// What is asked for.
+    pub kind: AskKind,
+    /// The question as the agent gave it.
+    pub payload: Value,
+}
+
+/// The answer to an [`Ask`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// This once.
+    Accept,
+    /// No; the turn goes on.
+    Decline,
+    /// No, and the turn ends.
+    Cancel,
 }
 
 /// How a turn ended.

@@ -7,6 +7,6 @@ mod event;
 mod spec;
 mod traits;
 
-pub use event::{Ending, ItemPhase, TurnEvent, TurnFailure};
+pub use event::{Ask, AskKind, Ending, ItemPhase, TurnEvent, TurnFailure, Verdict};
 pub use spec::{Effort, Model, ModelMenu, Sandbox, ThreadRef, ThreadSpec, TurnSpec};
 pub use traits::{Attached, Backend, BackendError, EventSink};

@@ -28,6 +28,8 @@ pub struct ThreadSpec {
     pub model: Option<String>,
     /// Reasoning effort, or the agent's default.
     pub effort: Option<String>,
+    /// Whether the agent may ask for what the sandbox does not allow; otherwise nothing leaves it.
+    pub may_ask: bool,
     /// Standing instructions.
     pub instructions: String,
 }

@@ -1,4 +1,4 @@
-use super::{ModelMenu, ThreadRef, ThreadSpec, TurnEvent, TurnSpec};
+use super::{ModelMenu, ThreadRef, ThreadSpec, TurnEvent, TurnSpec, Verdict};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
@@ -27,6 +27,9 @@ pub enum BackendError {
     /// There is no turn to steer or interrupt.
     #[error("no such turn is running")]
     NoActiveTurn,
+    /// The agent does not wait for an answer to this question, at least not on this connection.
+    #[error("codex does not wait for this answer")]
+    NotAsked,
     /// The agent answered with an error.
     #[error("codex: {0}")]
     Refused(String),
@@ -91,6 +94,15 @@ pub trait Backend: Send + Sync + 'static {
         backend_turn_id: &str,
         client_id: &str,
         text: &str,
+    ) -> Result<(), BackendError>;
+
+    /// Answers a question of the thread by its key. [`BackendError::NotAsked`] when it does not wait
+    /// for the answer (any more, or not yet again after a lost connection).
+    async fn answer(
+        &self,
+        thread: &ThreadRef,
+        key: &str,
+        verdict: Verdict,
     ) -> Result<(), BackendError>;
 
     /// Interrupts the turn and ends the commands it left running. The end arrives in the sink.

@@ -1,8 +1,10 @@
 use super::CodexError;
+use super::ask::{self, Asks, Waiting};
 use super::conn::{CallError, Conn};
 use super::route::{Route, Step};
 use super::spool::Spool;
 use super::wire::{self, Incoming};
+use crate::backend::{TurnEvent, Verdict};
 use crate::process::{Identity, end_all, marked};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -18,6 +20,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 pub(super) struct Client {
     conn: Arc<Conn>,
     routes: Arc<Routes>,
+    asks: Arc<Asks>,
 }
 
 #[derive(Debug, Default)]
@@ -45,8 +48,13 @@ impl Client {
     /// Connects to the app-server at `path`.
     pub(super) async fn open(path: &Path, spool_file: PathBuf) -> Result<Self, CodexError> {
         let (conn, spool) = Conn::open(path, spool_file).await?;
-        let client = Self { conn, routes: Arc::default() };
-        tokio::spawn(pump(Arc::downgrade(&client.conn), Arc::clone(&client.routes), spool));
+        let client = Self { conn, routes: Arc::default(), asks: Arc::default() };
+        let pump = Pump {
+            conn: Arc::downgrade(&client.conn),
+            routes: Arc::clone(&client.routes),
+            asks: Arc::clone(&client.asks),
+        };
+        tokio::spawn(pump.run(spool));
         Ok(client)
     }
 
@@ -87,6 +95,18 @@ impl Client {
         self.routes.remove(thread, route);
     }
 
+    /// Answers a question; false when it does not wait here.
+    pub(super) fn answer(
+        &self,
+        thread: &str,
+        key: &str,
+        verdict: Verdict,
+    ) -> Result<bool, CallError> {
+        let Some(Waiting { id, ask }) = self.asks.take(thread, key) else { return Ok(false) };
+        self.conn.answer(&id, &ask::result(ask.kind, &ask.payload, verdict))?;
+        Ok(true)
+    }
+
     /// The threads whose turns run, with the agent's ids of the turns.
     pub(super) fn running(&self) -> Vec<(String, String)> {
         let routes = self.routes.lock();
@@ -106,27 +126,81 @@ async fn clean_on(conn: &Conn, thread: &str) -> Result<(), CallError> {
         .map(drop)
 }
 
-/// Takes notifications out of the spool and along their routes, until the connection ends.
-async fn pump(conn: std::sync::Weak<Conn>, routes: Arc<Routes>, spool: Arc<Spool>) {
-    while let Some(text) = spool.pop().await {
-        let Some(Incoming::Note { method, params }) = wire::parse(&text) else { continue };
-        let Some(thread) = params["threadId"].as_str() else { continue };
-        let Some(route) = routes.of(thread) else { continue };
-        match route.take(&method, &params).await {
+/// Takes messages out of the spool and along their routes.
+struct Pump {
+    conn: std::sync::Weak<Conn>,
+    routes: Arc<Routes>,
+    asks: Arc<Asks>,
+}
+
+impl Pump {
+    /// Runs until the connection ends.
+    async fn run(self, spool: Arc<Spool>) {
+        while let Some(text) = spool.pop().await {
+            match wire::parse(&text) {
+                Some(Incoming::Note { method, params }) => self.note(&method, &params).await,
+                Some(Incoming::Request { id, method, params }) => {
+                    self.request(id, &method, &params).await;
+                }
+                _ => {}
+            }
+        }
+        let left: Vec<Arc<Route>> = self.routes.lock().drain().map(|(_, route)| route).collect();
+        for route in left {
+            route.finish().await;
+        }
+    }
+
+    async fn note(&self, method: &str, params: &Value) {
+        let Some(thread) = params["threadId"].as_str() else { return };
+        let Some(route) = self.routes.of(thread) else { return };
+        if method == "serverRequest/resolved" {
+            if let Some(waiting) = self.asks.resolved(thread, &params["requestId"]) {
+                route.emit(TurnEvent::Unasked { key: waiting.ask.key }).await;
+            }
+            return;
+        }
+        match route.take(method, params).await {
             Step::Go => {}
             Step::Over => {
-                routes.remove(thread, &route);
+                self.asks.forget(thread);
+                self.routes.remove(thread, &route);
                 route.finish().await;
             }
             Step::Settle => {
-                let settling = settle(conn.clone(), Arc::clone(&routes), route, thread.to_owned());
-                tokio::spawn(settling);
+                self.asks.forget(thread);
+                let routes = Arc::clone(&self.routes);
+                tokio::spawn(settle(self.conn.clone(), routes, route, thread.to_owned()));
             }
         }
     }
-    let left: Vec<Arc<Route>> = routes.lock().drain().map(|(_, route)| route).collect();
-    for route in left {
-        route.finish().await;
+
+    /// A question goes to the turn that it belongs to. Where nobody may ask, or the turn is not ours, the
+    /// answer is no; what is no question was refused already and is only noted.
+    async fn request(&self, id: Value, method: &str, params: &Value) {
+        let thread = params["threadId"].as_str().unwrap_or_default();
+        let route = self.routes.of(thread);
+        let Some(ask) = ask::question(method, params) else {
+            if let Some(route) = route {
+                route.emit(TurnEvent::Declined { request: method.to_owned() }).await;
+            }
+            return;
+        };
+        match route {
+            Some(route) if route.may_ask && route.is_of(params) => {
+                self.asks.add(thread, Waiting { id, ask: ask.clone() });
+                route.emit(TurnEvent::Ask(ask)).await;
+            }
+            other => {
+                if let Some(conn) = self.conn.upgrade() {
+                    let no = ask::result(ask.kind, params, Verdict::Decline);
+                    let _ = conn.answer(&id, &no);
+                }
+                if let Some(route) = other {
+                    route.emit(TurnEvent::Declined { request: method.to_owned() }).await;
+                }
+            }
+        }
     }
 }
 

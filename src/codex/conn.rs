@@ -1,6 +1,6 @@
 use super::spool::Spool;
 use super::wire::{self, Incoming, RpcError};
-use super::{CodexError, socket};
+use super::{CodexError, ask, socket};
 use crate::backend::BackendError;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -111,6 +111,14 @@ impl Conn {
         self.send(wire::notification("initialized"))
     }
 
+    /// Answers a request of the app-server.
+    pub(super) fn answer(&self, id: &Value, result: &Value) -> Result<(), CallError> {
+        if self.closed() {
+            return Err(CallError::Broken("the connection is closed".to_owned()));
+        }
+        self.send(wire::answer(id, result))
+    }
+
     fn send(&self, text: String) -> Result<(), CallError> {
         self.out.send(text).map_err(|_| CallError::Broken("the connection is closed".to_owned()))
     }
@@ -163,8 +171,8 @@ async fn write_all(
     let _ = sink.close().await;
 }
 
-/// Reads until the end and never waits for anybody: answers go to their callers, requests are answered at
-/// once, notifications go into the spool.
+/// Reads until the end and never waits for anybody: answers go to their callers, requests that are never
+/// granted are refused at once, everything else goes into the spool.
 async fn read_all(
     mut source: SplitStream<WebSocketStream<UnixStream>>,
     spool: Arc<Spool>,
@@ -179,8 +187,11 @@ async fn read_all(
                     let _ = caller.send(outcome);
                 }
             }
-            Some(Incoming::Request { id, method }) => {
-                let _ = out.send(wire::answer(&id, &method));
+            Some(Incoming::Request { id, method, .. }) => {
+                if ask::kind(&method).is_none() {
+                    let _ = out.send(wire::refusal(&id, &method));
+                }
+                spool.push(text.as_str().to_owned());
             }
             Some(Incoming::Note { .. }) => spool.push(text.as_str().to_owned()),
             None => tracing::warn!("a message of codex was not understood"),

@@ -6,6 +6,7 @@
 //! MCP. It never trusts a repository, never opens a thread with anything but `sandbox: "read-only"`, and
 //! runs no turn unless codex has taken the configuration that was written here.
 
+mod ask;
 mod check;
 mod client;
 mod conn;

@@ -29,7 +29,7 @@ pub(super) async fn attach(
         ended(&sink, &id, &found).await;
         return Ok(Attached::Ended);
     }
-    let route = client.add(&thread.id, Route::attaching(sink.clone(), &spec.tmp, &id));
+    let route = client.add(&thread.id, Route::attaching(sink.clone(), spec, &id));
     let again = match threads::open(client, env, version, spec, Some(thread)).await {
         Ok(_) => read(client, thread, &turn.client_id).await,
         Err(error) => Err(error),

@@ -1,8 +1,8 @@
 use super::wire;
-use crate::backend::{Ending, EventSink, ItemPhase, TurnEvent, TurnFailure};
+use crate::backend::{Ending, EventSink, ItemPhase, ThreadSpec, TurnEvent, TurnFailure};
 use serde_json::Value;
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 
@@ -12,6 +12,8 @@ pub(super) struct Route {
     sink: EventSink,
     /// The worker's temporary directory: commands of the turn carry it in their environment.
     pub(super) tmp: PathBuf,
+    /// Whether the turn may ask for what its sandbox does not allow.
+    pub(super) may_ask: bool,
     state: Mutex<State>,
     /// Rings when the last open item is closed after the end of the turn.
     pub(super) settled: Notify,
@@ -41,25 +43,26 @@ pub(super) enum Step {
 
 impl Route {
     /// A route for a turn that is about to start.
-    pub(super) fn starting(sink: EventSink, tmp: &Path) -> Self {
-        Self::new(sink, tmp, State::default())
+    pub(super) fn starting(sink: EventSink, spec: &ThreadSpec) -> Self {
+        Self::new(sink, spec, State::default())
     }
 
     /// A route for a turn that runs already: events are held until the missed ones were delivered.
-    pub(super) fn attaching(sink: EventSink, tmp: &Path, turn: &str) -> Self {
+    pub(super) fn attaching(sink: EventSink, spec: &ThreadSpec, turn: &str) -> Self {
         let turn = Some(turn.to_owned());
         Self::new(
             sink,
-            tmp,
+            spec,
             State { turn, began: true, held: Some(Vec::new()), ..State::default() },
         )
     }
 
-    fn new(sink: EventSink, tmp: &Path, state: State) -> Self {
+    fn new(sink: EventSink, spec: &ThreadSpec, state: State) -> Self {
         let over = watch::Sender::new(false);
         Self {
             sink,
-            tmp: tmp.to_path_buf(),
+            tmp: spec.tmp.clone(),
+            may_ask: spec.may_ask,
             state: Mutex::new(state),
             settled: Notify::new(),
             over,
@@ -73,6 +76,11 @@ impl Route {
     /// The agent's id of the turn, once it is known.
     pub(super) fn turn(&self) -> Option<String> {
         self.state().turn.clone()
+    }
+
+    /// Whether these parameters name this turn.
+    pub(super) fn is_of(&self, params: &Value) -> bool {
+        params["turnId"].as_str().is_some_and(|turn| self.turn().as_deref() == Some(turn))
     }
 
     /// Waits until the turn is over.
@@ -256,6 +264,20 @@ mod tests {
     use serde_json::json;
     use tokio::sync::mpsc;
 
+    fn spec() -> ThreadSpec {
+        ThreadSpec {
+            worker: crate::ids::WorkerId::mint(&crate::clock::Clock::manual(0)),
+            name: "w".to_owned(),
+            cwd: "/w".into(),
+            tmp: "/t".into(),
+            sandbox: crate::backend::Sandbox::Worktree,
+            model: None,
+            effort: None,
+            may_ask: false,
+            instructions: String::new(),
+        }
+    }
+
     fn note(id: &str, kind: &str) -> Value {
         json!({ "turnId": "t2", "item": { "id": id, "type": kind } })
     }
@@ -263,7 +285,7 @@ mod tests {
     #[tokio::test]
     async fn late_events_of_an_earlier_turn_are_not_this_turns() {
         let (sink, mut events) = mpsc::channel(8);
-        let route = Route::starting(sink, Path::new("/t"));
+        let route = Route::starting(sink, &spec());
         let late = json!({ "turnId": "t1", "item": { "id": "c", "type": "commandExecution" } });
         assert_eq!(route.take("item/completed", &late).await, Step::Go);
         route.take("turn/started", &json!({ "turn": { "id": "t2" } })).await;
@@ -282,7 +304,7 @@ mod tests {
     #[tokio::test]
     async fn an_end_waits_for_the_items_that_are_still_open() {
         let (sink, mut events) = mpsc::channel(8);
-        let route = Route::starting(sink, Path::new("/t"));
+        let route = Route::starting(sink, &spec());
         route.begin("t2").await;
         route.take("item/started", &note("c", "commandExecution")).await;
         let end = json!({ "turn": { "id": "t2", "status": "interrupted" } });
@@ -303,7 +325,7 @@ mod tests {
     #[tokio::test]
     async fn missed_events_come_before_held_ones() {
         let (sink, mut events) = mpsc::channel(8);
-        let route = Route::attaching(sink, Path::new("/t"), "t2");
+        let route = Route::attaching(sink, &spec(), "t2");
         route.take("item/completed", &note("b", "agentMessage")).await;
         let missed = item(&json!({ "id": "a", "type": "userMessage" }), ItemPhase::Completed);
         route.release(missed.into_iter().collect()).await;

@@ -6,7 +6,7 @@ use super::launch::{Launch, Live};
 use super::route::Route;
 use super::{CodexProgram, locate, models, replay, sidecar, threads};
 use crate::backend::{
-    Attached, Backend, BackendError, EventSink, ModelMenu, ThreadRef, ThreadSpec, TurnSpec,
+    Attached, Backend, BackendError, EventSink, ModelMenu, ThreadRef, ThreadSpec, TurnSpec, Verdict,
 };
 use crate::clock::Clock;
 use crate::config::CodexConfig;
@@ -199,7 +199,7 @@ impl Backend for AppServer {
         if client.route(&thread.id).is_some() {
             return Err(BackendError::Refused("a turn of this thread is still running".to_owned()));
         }
-        let route = client.add(&thread.id, Route::starting(sink, &spec.tmp));
+        let route = client.add(&thread.id, Route::starting(sink, spec));
         let started = client.call("turn/start", threads::turn_params(thread, spec, turn)).await;
         let id = started.map_err(threads::gone).and_then(|answer| {
             let id = answer["turn"]["id"].as_str().map(str::to_owned);
@@ -245,6 +245,19 @@ impl Backend for AppServer {
             "input": [{ "type": "text", "text": text }],
         });
         session.client().call("turn/steer", params).await.map(drop).map_err(no_turn)
+    }
+
+    async fn answer(
+        &self,
+        thread: &ThreadRef,
+        key: &str,
+        verdict: Verdict,
+    ) -> Result<(), BackendError> {
+        let session = self.session().await?;
+        if !session.client().answer(&thread.id, key, verdict)? {
+            return Err(BackendError::NotAsked);
+        }
+        Ok(())
     }
 
     async fn interrupt(

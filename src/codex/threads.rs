@@ -23,7 +23,7 @@ fn thread_params(spec: &ThreadSpec, env: &Env) -> Map<String, Value> {
     let mut params = Map::from_iter([
         ("cwd".to_owned(), json!(spec.cwd.to_string_lossy())),
         ("sandbox".to_owned(), json!("read-only")),
-        ("approvalPolicy".to_owned(), json!("never")),
+        ("approvalPolicy".to_owned(), json!(policy(spec))),
         ("developerInstructions".to_owned(), json!(spec.instructions)),
         ("config".to_owned(), config),
     ]);
@@ -31,6 +31,11 @@ fn thread_params(spec: &ThreadSpec, env: &Env) -> Map<String, Value> {
         params.insert("model".to_owned(), json!(model));
     }
     params
+}
+
+/// `on-request` and `never` are the policies that mean the same in every version (seen).
+fn policy(spec: &ThreadSpec) -> &'static str {
+    if spec.may_ask { "on-request" } else { "never" }
 }
 
 /// One turn, with everything that would otherwise stick from an earlier one. Without `permissions` the
@@ -46,7 +51,7 @@ pub(super) fn turn_params(thread: &ThreadRef, spec: &ThreadSpec, turn: &TurnSpec
         "input": [{ "type": "text", "text": turn.text }],
         "clientUserMessageId": turn.client_id,
         "cwd": cwd,
-        "approvalPolicy": "never",
+        "approvalPolicy": policy(spec),
         "permissions": permissions,
         "runtimeWorkspaceRoots": roots,
     });

@@ -16,6 +16,8 @@ pub(super) enum Incoming {
         id: Value,
         /// What is asked.
         method: String,
+        /// Its parameters.
+        params: Value,
     },
     /// A notification.
     Note {
@@ -41,7 +43,9 @@ pub(super) fn parse(text: &str) -> Option<Incoming> {
     let id = message.get("id").filter(|id| !id.is_null()).cloned();
     let method = message.get("method").and_then(Value::as_str).map(str::to_owned);
     match (id, method) {
-        (Some(id), Some(method)) => Some(Incoming::Request { id, method }),
+        (Some(id), Some(method)) => {
+            Some(Incoming::Request { id, method, params: message["params"].take() })
+        }
         (None, Some(method)) => Some(Incoming::Note { method, params: message["params"].take() }),
         (Some(id), None) => {
             let outcome = match message.get("error") {
@@ -65,18 +69,15 @@ pub(super) fn notification(method: &str) -> String {
     json!({ "method": method }).to_string()
 }
 
-/// Answers a request of the app-server. Approvals are declined: threads run with `approvalPolicy: never`,
-/// so that none is expected; everything else is unknown here.
-pub(super) fn answer(id: &Value, method: &str) -> String {
-    match method {
-        "item/commandExecution/requestApproval" | "item/fileChange/requestApproval" => {
-            json!({ "id": id, "result": { "decision": "decline" } }).to_string()
-        }
-        _ => {
-            let message = format!("{method} is not supported");
-            json!({ "id": id, "error": { "code": -32601, "message": message } }).to_string()
-        }
-    }
+/// The answer to a request of the app-server.
+pub(super) fn answer(id: &Value, result: &Value) -> String {
+    json!({ "id": id, "result": result }).to_string()
+}
+
+/// The answer to a request that is never granted here.
+pub(super) fn refusal(id: &Value, method: &str) -> String {
+    let message = format!("{method} is not supported");
+    json!({ "id": id, "error": { "code": -32601, "message": message } }).to_string()
 }
 
 /// The stable class of a failure, from `codexErrorInfo`.

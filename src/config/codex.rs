@@ -19,4 +19,18 @@ pub struct CodexConfig {
     /// Further TOML for codex's own configuration (model providers, for example). Keys that decide
     /// what a worker may touch are refused, and codex refuses what it does not know.
     pub extra_config: Option<String>,
+    /// Whether workers may ask to leave their sandbox. `never` (the default): they cannot, nobody is
+    /// asked. `on-request`: what codex asks for waits for a decision. Workers that only read never ask.
+    pub approval_policy: ApprovalPolicy,
+}
+
+/// Who decides about what would leave the sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApprovalPolicy {
+    /// Nobody is asked: it does not leave.
+    #[default]
+    Never,
+    /// The chat decides each time.
+    OnRequest,
 }

@@ -21,7 +21,7 @@ mod workers;
 pub use app::{AppConfig, ToolMode};
 pub use auth::AuthConfig;
 pub use check::is_loopback;
-pub use codex::CodexConfig;
+pub use codex::{ApprovalPolicy, CodexConfig};
 pub use error::{ConfigError, Problem};
 pub use layers::Layers;
 pub use repositories::RepositoriesConfig;

@@ -94,6 +94,10 @@ id_type!(
     SnapshotId, "snp"
 );
 id_type!(
+    /// One request of a worker to do what its sandbox does not allow.
+    ApprovalId, "apr"
+);
+id_type!(
     /// One life of the engine process; claims of turns carry it.
     EngineId, "eng"
 );

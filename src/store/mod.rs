@@ -3,6 +3,7 @@
 //! Owns the schema (`migrations/`), the row types and the state enums. A change that spans tables is
 //! one verb here, in one transaction. Only this room may hold SQL; it knows nothing of git, codex or MCP.
 
+mod approvals;
 mod audit;
 mod db;
 mod error;
@@ -24,6 +25,7 @@ mod worker_list;
 mod workers;
 mod worktrees;
 
+pub use approvals::{ApprovalRow, NewApproval};
 pub use audit::AuditRow;
 pub use db::{Store, Write};
 pub use error::StoreError;
@@ -33,7 +35,9 @@ pub use owners::OwnerRow;
 pub use processes::ProcessRow;
 pub use repo_locks::RepoLockRow;
 pub use snapshots::SnapshotRow;
-pub use states::{TurnState, Verified, WorkerMode, WorkerState};
+pub use states::{
+    ApprovalKind, ApprovalState, Decision, TurnState, Verified, WorkerMode, WorkerState,
+};
 pub use threads::ThreadRow;
 pub use turn_lease::{TurnEnd, TurnLease};
 pub use turns::{NewTurn, TurnRow};

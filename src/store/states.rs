@@ -108,6 +108,44 @@ impl WorkerState {
 }
 
 words!(
+    /// What a worker asks for.
+    ApprovalKind {
+        /// To run a command outside of its sandbox.
+        Command = "command",
+        /// To change files outside of its worktree.
+        FileChange = "file_change",
+        /// To get further permissions for the rest of the turn.
+        Permissions = "permissions",
+    }
+);
+
+words!(
+    /// Where a question of a worker is.
+    ApprovalState {
+        /// It waits for a decision.
+        Pending = "pending",
+        /// It is decided; the agent has not been told yet.
+        Decided = "decided",
+        /// The agent was told.
+        Delivered = "delivered",
+        /// The agent does not wait for it any more.
+        Withdrawn = "withdrawn",
+    }
+);
+
+words!(
+    /// The answer to a question of a worker.
+    Decision {
+        /// This once.
+        Accept = "accept",
+        /// No; the turn goes on.
+        Decline = "decline",
+        /// No, and the turn ends.
+        Cancel = "cancel",
+    }
+);
+
+words!(
     /// What a look at the base after a `read_only` turn showed.
     Verified {
         /// Nothing below the repository changed during the turn.

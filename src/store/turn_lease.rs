@@ -1,3 +1,4 @@
+use super::approvals::withdraw_all;
 use super::events::state_event;
 use super::turns::turn_in;
 use super::workers::refresh_worker;
@@ -237,6 +238,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Err(StoreError::Conflict);
         }
+        withdraw_all(&mut tx, &lease.turn, now).await?;
         state_event(&mut tx, &lease.turn, &lease.worker, end.state, rev, now).await?;
         refresh_worker(&mut tx, &lease.worker, rev, now).await?;
         self.commit(tx, rev).await?;
@@ -268,6 +270,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Err(StoreError::Conflict);
         }
+        withdraw_all(&mut tx, &lease.turn, now).await?;
         state_event(&mut tx, &lease.turn, &lease.worker, TurnState::Queued, rev, now).await?;
         refresh_worker(&mut tx, &lease.worker, rev, now).await?;
         self.commit(tx, rev).await?;

@@ -30,6 +30,17 @@ pub enum WorkerError {
     /// The queued message runs already, was cancelled, or never was.
     #[error("no such message waits: {0}")]
     NotQueued(String),
+    /// No question of the worker has this id.
+    #[error("the worker asked no such thing: {0}")]
+    NoApproval(String),
+    /// The question was answered otherwise, or the worker does not wait for an answer any more.
+    #[error("{id} is {}", .decision.map_or("not waited for any more", |_| "decided already"))]
+    AlreadyDecided {
+        /// The question.
+        id: String,
+        /// What was decided; nothing when the worker does not wait any more.
+        decision: Option<&'static str>,
+    },
     /// Steering was asked for and nothing can be steered.
     #[error("{0}")]
     NotSteerable(String),
@@ -85,6 +96,8 @@ impl WorkerError {
             Self::NameTaken(_) => "name_taken",
             Self::Archived(_) => "worker_archived",
             Self::NotQueued(_) => "not_queued",
+            Self::NoApproval(_) => "approval_unknown",
+            Self::AlreadyDecided { .. } => "already_decided",
             Self::NotSteerable(_) => "not_steerable",
             Self::ConfirmStop { .. } | Self::ConfirmDiscard { .. } => "confirmation_required",
             Self::StillStopping(_) => "still_stopping",
@@ -112,6 +125,9 @@ impl WorkerError {
             }
             Self::Archived(_) => "Start a new worker; the name is free.",
             Self::NotQueued(_) => "Call codex_worker_inspect with view=queue to see what waits.",
+            Self::NoApproval(_) | Self::AlreadyDecided { .. } => {
+                "Call codex_worker_inspect with view=approvals to see what waits."
+            }
             Self::NotSteerable(_) => "Send it with delivery=queue; it runs as the next turn.",
             Self::ConfirmStop { .. } => {
                 "Wait with codex_worker_wait, or call codex_worker_stop again with force=true."
@@ -149,6 +165,7 @@ pub(super) fn backend_code(error: &BackendError) -> &'static str {
         BackendError::ConfigRejected(_) => "codex_config_rejected",
         BackendError::ThreadGone(_) => "thread_gone",
         BackendError::NoActiveTurn => "no_active_turn",
+        BackendError::NotAsked => "not_asked",
         BackendError::Refused(_) => "codex_refused",
         BackendError::Disconnected(_) => "codex_unreachable",
     }

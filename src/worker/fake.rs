@@ -3,7 +3,7 @@
 use super::{Workers, WorkersDeps};
 use crate::backend::{
     Attached, Backend, BackendError, Ending, EventSink, ItemPhase, ModelMenu, ThreadRef,
-    ThreadSpec, TurnEvent, TurnSpec,
+    ThreadSpec, TurnEvent, TurnSpec, Verdict,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -167,6 +167,15 @@ impl Backend for Fake {
         }
         self.state.lock().unwrap().steered.push(text.to_owned());
         Ok(())
+    }
+
+    async fn answer(
+        &self,
+        _thread: &ThreadRef,
+        _key: &str,
+        _verdict: Verdict,
+    ) -> Result<(), BackendError> {
+        Err(BackendError::NotAsked)
     }
 
     async fn interrupt(&self, _thread: &ThreadRef, turn: &str) -> Result<(), BackendError> {

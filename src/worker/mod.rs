@@ -5,6 +5,7 @@
 //! shows a worktree path or a thread id. siblings: backend, ownership, worktree
 
 mod active;
+mod approvals;
 mod begin;
 mod carry;
 mod changes;
@@ -28,6 +29,7 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
+pub use approvals::Decided;
 pub use changes::{ChangeBase, WorkerChanges};
 pub use error::WorkerError;
 pub use look::{IntegrationState, Look, Messaging};

@@ -19,6 +19,7 @@ impl Workers {
         let worker = self.store().worker(&turn.worker).await?.ok_or(StoreError::Missing)?;
         let repo = self.repo_of(&worker).await?;
         let (cwd, tmp, sandbox) = self.place(&worker, &repo).await?;
+        let may_ask = self.may_ask(worker.mode);
         let thread = ThreadSpec {
             worker: worker.id.clone(),
             name: worker.name.clone(),
@@ -27,7 +28,8 @@ impl Workers {
             sandbox,
             model: turn.model.clone(),
             effort: turn.effort.clone(),
-            instructions: instructions::standing(&worker.name, worker.mode),
+            may_ask,
+            instructions: instructions::standing(&worker.name, worker.mode, may_ask),
         };
         Ok(Prepared { worker, repo, thread })
     }

@@ -13,6 +13,15 @@ impl Workers {
                 self.began(trip, &backend_turn_id).await;
                 Ok(())
             }
+            TurnEvent::Ask(ask) => {
+                self.asked(trip, ask).await;
+                Ok(())
+            }
+            TurnEvent::Unasked { key } => {
+                self.unasked(trip, &key).await;
+                Ok(())
+            }
+            TurnEvent::Declined { request } => self.declined(trip, &request).await,
             TurnEvent::Item { item_id, phase, kind, payload } => {
                 self.item(trip, item_id, phase, kind, &payload).await
             }
@@ -46,6 +55,10 @@ impl Workers {
             ItemPhase::Completed => "completed",
         };
         let notable = kind == "agentMessage" && phase == "completed";
+        if phase == "completed" && trip.spec.may_ask {
+            // Whatever was asked about it was answered, perhaps by an engine that died of it.
+            self.unasked(trip, &item).await;
+        }
         let event = NewEvent {
             turn: trip.lease.turn.clone(),
             item,

@@ -26,6 +26,9 @@ impl Workers {
         outcome: Outcome,
     ) {
         self.flush(turn).await;
+        if self.store().cancelled_by_approval(&turn.id).await.unwrap_or(false) {
+            active.ask_stop(Some("a request for approval was answered with cancel"));
+        }
         if self.queued_again(lease, active, &outcome).await {
             return;
         }

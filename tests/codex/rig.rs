@@ -88,6 +88,7 @@ impl Rig {
             sandbox,
             model: None,
             effort: None,
+            may_ask: false,
             instructions: "Be brief.".to_owned(),
         }
     }

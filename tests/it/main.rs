@@ -12,6 +12,7 @@
 
 mod support;
 
+mod approvals;
 mod crash;
 mod demo;
 mod doors;

@@ -9,6 +9,7 @@ mod context_git;
 mod integrate;
 mod integrate_view;
 mod worker;
+mod worker_approvals;
 mod worker_inspect;
 mod worker_log;
 mod worker_message;

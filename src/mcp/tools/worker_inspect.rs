@@ -2,13 +2,14 @@
 
 use super::integrate_view::{ChangeView, listed, preview_text, preview_view};
 use super::worker::{cleaned, target};
+use super::worker_approvals::{approval_view, approvals_text};
 use super::worker_log;
 use super::worker_views::{Cleaner, WorkerView, clip, status_line};
 use crate::config::ToolMode;
 use crate::context::{ContextError, FileQuery};
 use crate::git::{Change, GitPath};
 use crate::mcp::{Answer, Call, Hints, ToolError, ToolSpec, tool};
-use crate::store::WorkerRow;
+use crate::store::{ApprovalState, WorkerRow};
 use crate::worker::{ChangeBase, Look, Until, WaitQuery, WorkerChanges};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -29,6 +30,7 @@ enum View {
     File,
     Log,
     Queue,
+    Approvals,
     IntegrationPreview,
 }
 
@@ -40,7 +42,7 @@ struct InspectArgs {
     /// Repository of the name.
     repo_path: Option<String>,
     /// report: its words. changes, diff, file: its files when its last turn ended. log: its journal.
-    /// queue: waiting messages. integration_preview: what an apply would do, with its token.
+    /// queue: waiting messages. approvals: what it asks for. integration_preview: what an apply would do, with its token.
     #[serde(default)]
     #[schemars(extend("default" = "report"))]
     view: View,
@@ -82,7 +84,7 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<InspectArgs, WorkerView, _, _>(
         "codex_worker_inspect",
         "Codex Worker Inspect",
-        "Look at one worker: its report, and what was observed: changed files, diffs, files, journal, waiting messages, integration preview.",
+        "Look at one worker: its report, and what was observed.",
         ToolMode::Worker,
         Hints::READ,
         ("Checking worker", "Worker report ready"),
@@ -111,6 +113,7 @@ async fn inspect(call: &Call, args: InspectArgs) -> Result<Answer, ToolError> {
         View::File => seen.file().await,
         View::Log => seen.log().await,
         View::Queue => seen.queue().await,
+        View::Approvals => seen.approvals().await,
         View::IntegrationPreview => seen.preview().await,
     }
 }
@@ -257,6 +260,19 @@ impl Seen<'_> {
             .collect();
         let text = format!("{} message(s) wait for {}.", queued.len(), self.worker.name);
         self.view("queue", false).with("queue", queued).answer(text)
+    }
+
+    async fn approvals(&self) -> Result<Answer, ToolError> {
+        let rows = self.call.app.workers.approvals(self.worker).await?;
+        let waiting = rows.iter().filter(|row| row.state == ApprovalState::Pending).count();
+        let text = approvals_text(&self.worker.name, &rows, waiting);
+        let cleaner = Cleaner::of(&self.call.app.state, self.look);
+        let mut listed = json!(rows.iter().map(approval_view).collect::<Vec<_>>());
+        cleaner.value(&mut listed);
+        self.view("approvals", false)
+            .with("approvals", listed)
+            .with("waiting", waiting)
+            .answer(cleaner.text(&text))
     }
 
     async fn preview(&self) -> Result<Answer, ToolError> {

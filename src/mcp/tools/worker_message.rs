@@ -4,7 +4,7 @@ use super::worker::{cleaned, target};
 use super::worker_views::WorkerView;
 use crate::config::ToolMode;
 use crate::mcp::{Answer, Call, Hints, ToolError, ToolSpec, tool};
-use crate::store::WorkerRow;
+use crate::store::{Decision, WorkerRow};
 use crate::worker::{Delivered, Delivery, MessageRequest};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -19,16 +19,20 @@ struct MessageArgs {
     message: Option<String>,
     /// Repository of the name.
     repo_path: Option<String>,
-    /// To a busy worker: into the running turn, or as the next one. Default: steer where possible.
+    /// Busy worker: into its turn (default where possible), or as the next.
     delivery: Option<Delivery>,
     /// Model from now on, or `default`.
     model: Option<String>,
     /// Effort from now on, or `default`.
     reasoning_effort: Option<String>,
-    /// A waiting message, see view=queue.
+    /// See view=queue.
     queued_id: Option<String>,
     /// What to do with it.
     queue_action: Option<QueueAction>,
+    /// See view=approvals.
+    approval_id: Option<String>,
+    /// decline: it goes on without. cancel: the turn ends.
+    decision: Option<Decision>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -42,7 +46,7 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<MessageArgs, WorkerView, _, _>(
         "codex_worker_message",
         "Codex Worker Message",
-        "Send a follow-up: same conversation, same worktree. While the worker works it is steered; the reply says whether it was steered or queued. Also edits or cancels a waiting message.",
+        "A follow-up in the same conversation and worktree: steers a busy worker, or waits; the reply says which. Also edits or cancels what waits, and answers requests for approval.",
         ToolMode::Worker,
         Hints { read_only: false, destructive: false, open_world: true, idempotent: false },
         ("Messaging worker", "Message delivered"),
@@ -57,6 +61,11 @@ async fn message(call: &Call, args: MessageArgs) -> Result<Answer, ToolError> {
         (None, None) => {}
         (Some(id), Some(action)) => return change_queue(call, &worker, &id, action, &text).await,
         _ => return Err(ToolError::invalid("queued_id and queue_action belong together")),
+    }
+    match (args.approval_id, args.decision) {
+        (None, None) => {}
+        (Some(id), Some(decision)) => return decide(call, &worker, &id, decision).await,
+        _ => return Err(ToolError::invalid("approval_id and decision belong together")),
     }
     let request = MessageRequest {
         text,
@@ -107,4 +116,25 @@ async fn change_queue(
     let look = call.app.workers.look(worker).await?;
     let view = WorkerView::of(call, &look, false).with("accepted", true).with("queued_id", id);
     view.note(note).answer(format!("{}: {note}", worker.name))
+}
+
+async fn decide(
+    call: &Call,
+    worker: &WorkerRow,
+    id: &str,
+    decision: Decision,
+) -> Result<Answer, ToolError> {
+    let decided = call.app.workers.decide(worker, id, decision, &call.caller).await?;
+    let look = call.app.workers.look(worker).await?;
+    let note = match decided.delivered {
+        true => "The worker has the decision.",
+        false => "The decision is kept; the worker gets it as soon as codex asks again.",
+    };
+    WorkerView::of(call, &look, false)
+        .with("accepted", true)
+        .with("approval_id", id)
+        .with("decision", decision)
+        .with("delivered", decided.delivered)
+        .note(note)
+        .answer(format!("{}: {} {note}", worker.name, decision.as_str()))
 }

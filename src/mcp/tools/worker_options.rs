@@ -52,7 +52,7 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<OptionsArgs, Menu, _, _>(
         "codex_worker_options",
         "Codex Worker Options",
-        "Models and reasoning efforts for workers. A start without them uses the defaults.",
+        "Models and reasoning efforts that workers may use.",
         ToolMode::Worker,
         Hints::READ,
         ("Loading worker options", "Worker options ready"),

@@ -12,7 +12,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StartArgs {
-    /// How it is called from now on; unique in the repository.
+    /// Unique in the repository.
     #[schemars(length(min = 1, max = 120))]
     name: String,
     /// The goal, what matters, how success is checked. It knows nothing of this chat.
@@ -41,7 +41,7 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<StartArgs, WorkerView, _, _>(
         "codex_worker_start",
         "Codex Worker Start",
-        "Start a named Codex worker with a brief; returns at once, codex_worker_wait follows it. It sees HEAD, not uncommitted edits; nothing reaches the base before codex_worker_integrate. Several may run at once.",
+        "Start a named Codex worker with a brief; returns at once, codex_worker_wait follows it. It sees HEAD, not uncommitted edits; nothing reaches the base before codex_worker_integrate.",
         ToolMode::Worker,
         Hints { read_only: false, destructive: false, open_world: true, idempotent: false },
         ("Starting worker", "Worker started"),

@@ -33,7 +33,7 @@ pub(super) fn tool_spec() -> ToolSpec {
     tool::<StopArgs, WorkerView, _, _>(
         "codex_worker_stop",
         "Codex Worker Stop",
-        "Stop a worker's turn and cancel its waiting messages; worker, conversation and files stay. The reply holds its partial report.",
+        "Stop a worker's turn and cancel what waits; conversation and files stay. The reply holds the partial report.",
         ToolMode::Worker,
         Hints { read_only: false, destructive: true, open_world: false, idempotent: true },
         ("Stopping worker", "Worker stopped"),

@@ -7,6 +7,8 @@ pub enum Step<'a> {
     Sh(&'a str),
     /// Runs a shell command and waits for it, however long it takes (up to two minutes).
     Long(&'a str),
+    /// Asks to run a shell command outside of the sandbox.
+    Escalate(&'a str),
     /// Waits until the test opens the gate.
     Gate(&'a str),
     /// Applies a patch in codex's patch format, without its first and last line.
@@ -22,6 +24,9 @@ pub fn script(words: &str, steps: &[Step<'_>]) -> String {
         .map(|step| match step {
             Step::Sh(command) => json!({ "sh": command }),
             Step::Long(command) => json!({ "sh": command, "yield_ms": 120_000 }),
+            Step::Escalate(command) => {
+                json!({ "sh": command, "escalate": "it must be outside", "yield_ms": 60_000 })
+            }
             Step::Gate(name) => json!({ "gate": name }),
             Step::Patch(text) => {
                 json!({ "patch": format!("*** Begin Patch\n{text}*** End Patch\n") })
