@@ -10,6 +10,7 @@ compile_error!("patchbay runs on Linux and macOS; on Windows use WSL 2.");
 // Floor 0: ground
 pub mod clock;
 pub mod config;
+pub mod failpoint;
 pub mod ids;
 pub mod paths;
 pub mod secret;

@@ -40,6 +40,9 @@ fn run(args: Vec<OsString>) -> ExitCode {
     let (json, config) = command.shared();
     let env = Env::from_process();
     log_to_stderr(&env);
+    if let Some(place) = env.path("PATCHBAY_FAILPOINTS") {
+        crate::failpoint::arm(&place);
+    }
     let done = Global::new(json, config, env).and_then(|global| dispatch(command, &global));
     done.unwrap_or_else(|error| {
         Terminal::new(json).error(&error);

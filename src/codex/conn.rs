@@ -2,6 +2,7 @@ use super::spool::Spool;
 use super::wire::{self, Incoming, RpcError};
 use super::{CodexError, ask, socket};
 use crate::backend::BackendError;
+use crate::failpoint;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -139,6 +140,7 @@ impl Conn {
         let (answer, answered) = oneshot::channel();
         lock(&self.waiting).insert(id, answer);
         self.send(wire::request(id, method, &params))?;
+        failpoint::reach(method).await;
         match tokio::time::timeout(limit, answered).await {
             Ok(Ok(outcome)) => outcome.map_err(CallError::Refused),
             Ok(Err(_)) => Err(CallError::Broken("the connection ended".to_owned())),

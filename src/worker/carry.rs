@@ -4,6 +4,7 @@ use super::error::backend_code;
 use super::prepare::{Prepared, turn_spec};
 use super::{WorkerError, Workers};
 use crate::backend::Ending;
+use crate::failpoint;
 use crate::store::{TurnLease, TurnRow, TurnState};
 use std::sync::Arc;
 
@@ -58,6 +59,7 @@ impl Workers {
     }
 
     async fn live(&self, turn: TurnRow, lease: TurnLease, active: &Arc<Active>, entry: Entry) {
+        failpoint::reach("turn_claimed").await;
         let (prepared, outcome) = match self.prepare(&turn).await {
             Ok(prepared) => {
                 let outcome = self.travel(&turn, &lease, active, &prepared, entry).await;
