@@ -32,8 +32,10 @@ pub enum TurnEvent {
     Delta {
         /// The agent's id of the item.
         item_id: String,
-        /// The piece.
+        /// The piece; empty where all that is to say is that there is a gap.
         text: String,
+        /// Pieces of the item before this one were lost.
+        gap: bool,
     },
     /// Token usage, cumulative for the thread; the last one wins.
     Usage {

@@ -26,6 +26,10 @@ struct State {
     began: bool,
     open: HashSet<String>,
     held: Option<Vec<TurnEvent>>,
+    /// Where the turn began before the connection: the items of which all pieces came here.
+    seen: Option<HashSet<String>>,
+    /// Items of which a piece was dropped because nobody took it in time.
+    gaps: HashSet<String>,
     ending: Option<Ending>,
     finished: bool,
 }
@@ -53,7 +57,13 @@ impl Route {
         Self::new(
             sink,
             spec,
-            State { turn, began: true, held: Some(Vec::new()), ..State::default() },
+            State {
+                turn,
+                began: true,
+                held: Some(Vec::new()),
+                seen: Some(HashSet::new()),
+                ..State::default()
+            },
         )
     }
 
@@ -113,10 +123,18 @@ impl Route {
                 None => event,
             }
         };
-        if matches!(event, TurnEvent::Delta { .. }) {
-            let _ = self.sink.try_send(event);
-        } else {
-            let _ = self.sink.send(event).await;
+        match event {
+            TurnEvent::Delta { item_id, text, gap } => self.piece(item_id, text, gap),
+            event => drop(self.sink.send(event).await),
+        }
+    }
+
+    /// Passes a piece on, or drops it and says so with the next one.
+    fn piece(&self, item_id: String, text: String, gap: bool) {
+        let gap = gap || self.state().gaps.remove(&item_id);
+        let delta = TurnEvent::Delta { item_id: item_id.clone(), text, gap };
+        if self.sink.try_send(delta).is_err() {
+            self.state().gaps.insert(item_id);
         }
     }
 
@@ -158,7 +176,10 @@ impl Route {
         if method == "turn/completed" {
             return self.complete(&params["turn"]);
         }
-        let Some(event) = event(method, params) else { return Step::Go };
+        let Some(mut event) = event(method, params) else { return Step::Go };
+        if let TurnEvent::Delta { item_id, gap, .. } = &mut event {
+            *gap = self.unseen(item_id);
+        }
         let settled = self.track(&event);
         self.emit(event).await;
         if settled {
@@ -173,13 +194,22 @@ impl Route {
         match phase {
             ItemPhase::Started => {
                 state.open.insert(item_id.clone());
+                if let Some(seen) = &mut state.seen {
+                    seen.insert(item_id.clone());
+                }
                 false
             }
             ItemPhase::Completed => {
                 state.open.remove(item_id);
+                state.gaps.remove(item_id);
                 state.ending.is_some() && state.open.is_empty()
             }
         }
+    }
+
+    /// Whether this is the first piece here of an item that began before the connection.
+    fn unseen(&self, item: &str) -> bool {
+        self.state().seen.as_mut().is_some_and(|seen| seen.insert(item.to_owned()))
     }
 
     /// Marks items as running that the replay found so.
@@ -246,6 +276,7 @@ fn event(method: &str, params: &Value) -> Option<TurnEvent> {
         | "item/reasoning/summaryTextDelta" => Some(TurnEvent::Delta {
             item_id: params["itemId"].as_str()?.to_owned(),
             text: params["delta"].as_str()?.to_owned(),
+            gap: false,
         }),
         "thread/tokenUsage/updated" => {
             Some(TurnEvent::Usage { usage: params["tokenUsage"].clone() })
@@ -320,6 +351,27 @@ mod tests {
         }
         assert!(matches!(kinds.last(), Some(TurnEvent::Ended(Ending::Interrupted))));
         assert_eq!(kinds.len(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_piece_is_told_with_the_next() {
+        let (sink, mut events) = mpsc::channel(2);
+        let route = Route::starting(sink, Path::new("/t"));
+        route.begin("t2").await;
+        let piece = |n: u8| json!({ "turnId": "t2", "itemId": "m", "delta": n.to_string() });
+        for n in [1, 2] {
+            route.take("item/agentMessage/delta", &piece(n)).await;
+        }
+        events.recv().await;
+        events.recv().await;
+        for n in [3, 4] {
+            route.take("item/agentMessage/delta", &piece(n)).await;
+        }
+        let mut seen = Vec::new();
+        while let Ok(TurnEvent::Delta { text, gap, .. }) = events.try_recv() {
+            seen.push((text, gap));
+        }
+        assert_eq!(seen, [("3".to_owned(), true), ("4".to_owned(), false)]);
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ pub(super) enum Work {
     Event(NewEvent),
     Usage(TurnId, String),
     Delta(LiveDelta),
+    Over(TurnId),
     Flush(oneshot::Sender<Result<(), String>>),
     Close,
 }
@@ -57,7 +58,13 @@ impl Task {
 
     async fn take(&mut self, work: Work) {
         match work {
-            Work::Event(event) => self.batch.push(event),
+            Work::Event(event) => {
+                if event.phase == "completed" {
+                    self.live.whole(&event.turn, &event.item);
+                }
+                self.batch.push(event);
+            }
+            Work::Over(turn) => self.live.over(&turn),
             Work::Usage(turn, usage) => {
                 self.usage.insert(turn, usage);
             }

@@ -112,11 +112,37 @@ async fn deltas_are_put_together() {
             turn: room.turn.clone(),
             item: "i".to_owned(),
             text: text.to_owned(),
+            gap: false,
         };
         room.journal.delta(delta).await.unwrap();
     }
     assert_eq!(live.recv().await.unwrap().text, "abc");
     assert!(live.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_gap_is_told_until_the_item_is_whole() {
+    let room = room().await;
+    let piece = |text: &str, gap| LiveDelta {
+        worker: room.worker.clone(),
+        turn: room.turn.clone(),
+        item: "i".to_owned(),
+        text: text.to_owned(),
+        gap,
+    };
+    // Pieces are lost while nobody listens; whoever listens later is told.
+    room.journal.delta(piece("", true)).await.unwrap();
+    let mut live = room.journal.subscribe();
+    room.journal.delta(piece("after", false)).await.unwrap();
+    assert_eq!(live.recv().await.unwrap(), piece("after", true));
+    room.journal.append(event(&room, "i", "{}")).await.unwrap();
+    room.journal.delta(piece("next", false)).await.unwrap();
+    assert_eq!(live.recv().await.unwrap(), piece("next", false));
+    room.journal.delta(piece("", true)).await.unwrap();
+    assert_eq!(live.recv().await.unwrap(), piece("", true), "a gap is told at once");
+    room.journal.over(room.turn.clone()).await.unwrap();
+    room.journal.delta(piece("new", false)).await.unwrap();
+    assert_eq!(live.recv().await.unwrap(), piece("new", false));
 }
 
 #[tokio::test]

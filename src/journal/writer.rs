@@ -69,10 +69,18 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Closed`].
     pub async fn delta(&self, delta: LiveDelta) -> Result<(), JournalError> {
-        if self.live.receiver_count() == 0 {
+        if self.live.receiver_count() == 0 && !delta.gap {
             return Ok(());
         }
         self.send(Work::Delta(delta)).await
+    }
+
+    /// A turn is over: gaps of its items are forgotten.
+    ///
+    /// # Errors
+    /// [`JournalError::Closed`].
+    pub async fn over(&self, turn: TurnId) -> Result<(), JournalError> {
+        self.send(Work::Over(turn)).await
     }
 
     /// Waits until everything that was appended before is stored.

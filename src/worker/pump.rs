@@ -1,6 +1,7 @@
 use super::Workers;
 use super::begin::Trip;
 use crate::backend::{ItemPhase, TurnEvent};
+use crate::failpoint;
 use crate::journal::{JournalError, LiveDelta};
 use crate::store::NewEvent;
 use serde_json::{Value, json};
@@ -25,9 +26,11 @@ impl Workers {
             TurnEvent::Item { item_id, phase, kind, payload } => {
                 self.item(trip, item_id, phase, kind, &payload).await
             }
-            TurnEvent::Delta { item_id, text } => {
+            TurnEvent::Delta { item_id, text, gap } => {
+                failpoint::reach("delta").await;
                 let (worker, turn) = (trip.lease.worker.clone(), trip.lease.turn.clone());
-                self.room.deps.journal.delta(LiveDelta { worker, turn, item: item_id, text }).await
+                let delta = LiveDelta { worker, turn, item: item_id, text, gap };
+                self.room.deps.journal.delta(delta).await
             }
             TurnEvent::Usage { usage } => {
                 self.room.deps.journal.usage(trip.lease.turn.clone(), usage.to_string()).await

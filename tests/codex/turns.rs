@@ -133,3 +133,32 @@ async fn a_turn_is_found_again_by_another_server_with_each_event_once() {
     assert_eq!(never, Attached::NeverTaken);
     rig.end().await;
 }
+
+#[tokio::test]
+async fn after_a_lost_connection_a_running_message_is_marked_as_having_a_gap() {
+    let rig = Rig::new().await;
+    let spec = rig.thread(Sandbox::Worktree);
+    let server = rig.server();
+    let thread = server.open_thread(&spec, None).await.unwrap();
+    let brief = turn("[[slow:words=40,d=0.1]]");
+    let (sink, mut events) = mpsc::channel(256);
+    server.start_turn(&thread, &spec, &brief, sink).await.unwrap();
+    let is_piece = |event: &TurnEvent| matches!(event, TurnEvent::Delta { .. });
+    let seen = until(&mut events, is_piece).await;
+    assert!(matches!(seen.last(), Some(TurnEvent::Delta { gap: false, .. })), "{seen:?}");
+    drop(server);
+
+    let server = rig.server();
+    let (sink, mut events) = mpsc::channel(256);
+    server.attach(&thread, &spec, &brief, sink).await.unwrap();
+    let rest = drain(&mut events).await;
+    let gaps = rest.iter().filter_map(|event| match event {
+        TurnEvent::Delta { gap, .. } => Some(*gap),
+        _ => None,
+    });
+    let gaps: Vec<bool> = gaps.collect();
+    assert_eq!(gaps.iter().filter(|gap| **gap).count(), 1, "{gaps:?}");
+    assert!(gaps[0], "the first piece tells of the gap: {gaps:?}");
+    assert!(report(&rest).starts_with("word word"), "the whole message replaces the pieces");
+    rig.end().await;
+}
