@@ -20,6 +20,7 @@ mod models;
 mod profile;
 mod release;
 mod replay;
+mod rollout;
 mod route;
 mod server;
 pub mod sidecar;

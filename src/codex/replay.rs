@@ -1,6 +1,6 @@
 use super::client::Client;
 use super::route::{self, Route};
-use super::threads;
+use super::{rollout, threads};
 use crate::backend::{
     Attached, BackendError, EventSink, ItemPhase, ThreadRef, ThreadSpec, TurnEvent, TurnSpec,
 };
@@ -21,12 +21,20 @@ pub(super) async fn attach(
     turn: &TurnSpec,
     sink: EventSink,
 ) -> Result<Attached, BackendError> {
-    let Some(found) = read(client, thread, &turn.client_id).await? else {
-        return Ok(Attached::NeverTaken);
-    };
+    let mut found = read(client, thread, &turn.client_id).await?;
+    if !found.as_ref().is_some_and(running) {
+        // After a kill the index that answers may lag behind the record, which may hold the message or
+        // further items; opening the thread mends it (seen on 0.169.0).
+        match threads::open(client, env, version, spec, Some(thread)).await {
+            Ok(_) => found = read(client, thread, &turn.client_id).await?,
+            Err(error @ BackendError::Disconnected(_)) => return Err(error),
+            Err(error) => tracing::info!(%error, "a thread was read without being opened"),
+        }
+    }
+    let Some(found) = found else { return Ok(Attached::NeverTaken) };
     let id = found["id"].as_str().unwrap_or_default().to_owned();
     if !running(&found) {
-        ended(&sink, &id, &found).await;
+        ended(&sink, thread, &id, &found).await;
         return Ok(Attached::Ended);
     }
     let route = client.add(&thread.id, Route::attaching(sink.clone(), spec, &id));
@@ -44,13 +52,19 @@ pub(super) async fn attach(
     route.reopen(open_items(&found));
     let mut missed = vec![TurnEvent::Began { backend_turn_id: id.clone() }];
     missed.extend(items(&found));
+    // What a running item said until now was streamed to nobody, and is not in the record.
+    missed.extend(open_items(&found).map(|item_id| TurnEvent::Delta {
+        item_id,
+        text: String::new(),
+        gap: true,
+    }));
     if running(&found) {
         route.release(missed).await;
         return Ok(Attached::Running { backend_turn_id: id });
     }
     // It ended between the two readings; whether its end came live as well does not matter any more.
     client.remove(&thread.id, &route);
-    ended(&sink, &id, &found).await;
+    ended(&sink, thread, &id, &found).await;
     Ok(Attached::Ended)
 }
 
@@ -58,10 +72,13 @@ fn found_nothing() -> Value {
     json!({ "status": "interrupted", "items": [] })
 }
 
-async fn ended(sink: &EventSink, id: &str, turn: &Value) {
+async fn ended(sink: &EventSink, thread: &ThreadRef, id: &str, turn: &Value) {
     let _ = sink.send(TurnEvent::Began { backend_turn_id: id.to_owned() }).await;
     for event in items(turn) {
         let _ = sink.send(event).await;
+    }
+    if let Some(usage) = rollout::usage(thread.rollout.clone(), id).await {
+        let _ = sink.send(TurnEvent::Usage { usage }).await;
     }
     let _ = sink.send(TurnEvent::Ended(route::ending(turn))).await;
 }
@@ -94,18 +111,22 @@ fn carries(turn: &Value, client_id: &str) -> bool {
     item_list(turn).any(|item| item["type"] == "userMessage" && item["clientId"] == client_id)
 }
 
-fn is_open(item: &Value) -> bool {
-    item["status"] == "inProgress"
+/// A message that is being said has no status; its end has no time.
+fn is_open(turn: &Value, item: &Value) -> bool {
+    let unended = item.get("completedAtMs").is_some_and(Value::is_null);
+    item["status"] == "inProgress" || (running(turn) && unended)
 }
 
 fn open_items(turn: &Value) -> impl Iterator<Item = String> {
-    item_list(turn).filter(|i| is_open(i)).filter_map(|i| i["id"].as_str().map(str::to_owned))
+    let open = item_list(turn).filter(move |item| is_open(turn, item));
+    open.filter_map(|item| item["id"].as_str().map(str::to_owned))
 }
 
 /// The recorded items as the events that they were: each began, and the whole ones were completed.
 fn items(turn: &Value) -> impl Iterator<Item = TurnEvent> {
-    item_list(turn).flat_map(|item| {
-        let whole = (!is_open(item)).then(|| route::item(item, ItemPhase::Completed)).flatten();
+    item_list(turn).flat_map(move |item| {
+        let whole =
+            (!is_open(turn, item)).then(|| route::item(item, ItemPhase::Completed)).flatten();
         route::item(item, ItemPhase::Started).into_iter().chain(whole)
     })
 }
@@ -119,10 +140,11 @@ mod tests {
         let turn = json!({ "id": "t", "status": "inProgress", "items": [
             { "type": "userMessage", "id": "u", "clientId": "trn_1" },
             { "type": "commandExecution", "id": "c", "status": "inProgress" },
+            { "type": "agentMessage", "id": "m", "text": "half", "completedAtMs": null },
         ] });
         assert!(carries(&turn, "trn_1"));
         assert!(!carries(&turn, "trn_2"));
-        assert_eq!(items(&turn).count(), 3);
-        assert_eq!(open_items(&turn).collect::<Vec<_>>(), ["c"]);
+        assert_eq!(items(&turn).count(), 4);
+        assert_eq!(open_items(&turn).collect::<Vec<_>>(), ["c", "m"]);
     }
 }
