@@ -28,7 +28,7 @@ pub use repositories::RepositoriesConfig;
 pub use root::Config;
 pub use security::SecurityConfig;
 pub use server::ServerConfig;
-pub use workers::WorkersConfig;
+pub use workers::{ResumeInterrupted, WorkersConfig};
 
 #[cfg(test)]
 mod tests_layers;

@@ -1,6 +1,17 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What becomes of a turn that broke off because codex died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ResumeInterrupted {
+    /// It stays interrupted; a message to its worker goes on.
+    Ask,
+    /// It is continued, once.
+    #[default]
+    Auto,
+}
+
 /// Section `workers`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -11,10 +22,16 @@ pub struct WorkersConfig {
     /// A stop of a turn younger than this asks for confirmation, in seconds. Default 300.
     #[schemars(range(min = 0, max = 86_400))]
     pub stop_confirmation_grace_seconds: u64,
+    /// What becomes of a turn that broke off because codex died. Default `auto`.
+    pub resume_interrupted: ResumeInterrupted,
 }
 
 impl Default for WorkersConfig {
     fn default() -> Self {
-        Self { file_response_max_bytes: 200_000, stop_confirmation_grace_seconds: 300 }
+        Self {
+            file_response_max_bytes: 200_000,
+            stop_confirmation_grace_seconds: 300,
+            resume_interrupted: ResumeInterrupted::default(),
+        }
     }
 }

@@ -5,6 +5,9 @@ use super::workers::refresh_worker;
 use super::{Store, StoreError, TurnRow, TurnState, Verified};
 use crate::ids::{EngineId, TurnId, WorkerId};
 
+/// A turn that was claimed or adopted this often and has not begun is not queued again.
+const MOST_CLAIMS: i64 = 50;
+
 /// The right to change an active turn. A claim or adoption by somebody else makes it worthless: the
 /// epoch is checked again in each UPDATE.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -245,25 +248,33 @@ impl Store {
         Ok(rev)
     }
 
-    /// Queues an active turn again, once: it gets a new client id. The agent's id of the first try
-    /// stays until there is a new one, so that the second can say that there was one.
+    /// Queues an active turn again, with a new client id. One that the agent had begun is `continued`:
+    /// that happens once. One that it never took may come again, but not for ever; the agent's id
+    /// of it, if it ever had one, names nothing any more.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the lease is old, the turn is being stopped, or it was queued
-    /// again before.
-    pub async fn requeue_turn(&self, lease: &TurnLease) -> Result<i64, StoreError> {
-        let (now, id) = (self.now(), lease.turn.as_str());
+    /// [`StoreError::Conflict`] when the lease is old, the turn is being stopped, it was continued
+    /// before, or it was claimed too often.
+    pub async fn requeue_turn(
+        &self,
+        lease: &TurnLease,
+        continued: bool,
+    ) -> Result<i64, StoreError> {
+        let (now, id, step) = (self.now(), lease.turn.as_str(), i64::from(continued));
         let mut tx = self.write().await?;
         let rev = self.next_rev(&mut tx).await?;
         let done = sqlx::query!(
-            "UPDATE turns SET state = 'queued', requeues = requeues + 1,
-                 lease_holder = NULL, rev = ?1, client_id = id || '.' || (requeues + 1)
-             WHERE id = ?2 AND lease_epoch = ?3 AND requeues = 0
+            "UPDATE turns SET state = 'queued', requeues = requeues + ?1,
+                 lease_holder = NULL, rev = ?2, client_id = id || '.' || lease_epoch,
+                 codex_turn_id = CASE ?1 WHEN 1 THEN codex_turn_id END
+             WHERE id = ?3 AND lease_epoch = ?4 AND (?1 = 0 OR requeues = 0) AND lease_epoch < ?5
                AND state IN ('preparing', 'running', 'waiting_approval', 'waiting_limit',
                    'needs_login')",
+            step,
             rev,
             id,
-            lease.epoch
+            lease.epoch,
+            MOST_CLAIMS
         )
         .execute(&mut *tx)
         .await?;

@@ -47,7 +47,7 @@ pub struct TurnRow {
     pub error_message: Option<String>,
     /// Token usage as the agent gave it, JSON.
     pub usage_json: Option<String>,
-    /// How often it was queued again.
+    /// How often it was continued after it broke off.
     pub requeues: i64,
     /// Fingerprint of the base when a `read_only` turn began.
     pub base_before: Option<String>,

@@ -17,7 +17,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 /// How long one call to interrupt may take.
 const INTERRUPT_LIMIT: Duration = Duration::from_secs(10);
 /// Pauses between the tries to find a turn again; the last one is the limit of patience (20 s in all).
-const PAUSES: &[u64] = &[0, 100, 300, 1_000, 3_000, 5_000, 10_000];
+pub(super) const PAUSES: &[u64] = &[0, 100, 300, 1_000, 3_000, 5_000, 10_000];
 
 /// How a turn is taken up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,7 +35,7 @@ pub(super) fn standing(name: &str, mode: WorkerMode, may_ask: bool) -> String {
 
 /// What is sent as the turn's message.
 pub(super) fn message(turn: &TurnRow) -> String {
-    if turn.requeues == 0 || turn.codex_turn_id.is_none() {
+    if turn.requeues == 0 {
         return turn.brief.clone();
     }
     format!(

@@ -119,7 +119,7 @@ impl Look {
                 return said.unwrap_or(silent).to_owned();
             }
             TurnState::Failed => (format!("The turn failed: {why}"), "It had said"),
-            TurnState::Interrupted => (format!("The turn was interrupted: {why}"), "It had said"),
+            TurnState::Interrupted => (self.interrupted(why), "It had said"),
             TurnState::Cancelled => (format!("The turn was stopped: {why}"), "It had said"),
             TurnState::Queued => ("The turn waits for its start.".to_owned(), "It had said"),
             TurnState::Preparing => ("The turn is being prepared.".to_owned(), "It had said"),
@@ -128,6 +128,18 @@ impl Look {
         match said {
             Some(said) => format!("{head}\n\n{said_head}:\n{said}"),
             None => head,
+        }
+    }
+}
+
+impl Look {
+    fn interrupted(&self, why: &str) -> String {
+        match self.messaging() {
+            Messaging::Archived => format!("The turn was interrupted: {why}."),
+            _ => format!(
+                "The turn was interrupted: {why}. To go on, send a message with codex_worker_message; \
+                 the worker has its conversation and its files."
+            ),
         }
     }
 }

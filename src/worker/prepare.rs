@@ -1,10 +1,13 @@
+use super::begin::PAUSES;
 use super::{WorkerError, Workers, instructions};
 use crate::backend::{BackendError, Sandbox, ThreadRef, ThreadSpec, TurnSpec};
+use crate::failpoint;
 use crate::git::Repo;
 use crate::ids::WorkerId;
 use crate::store::{StoreError, ThreadRow, TurnLease, TurnRow, WorkerMode, WorkerRow};
 use crate::worktree::{Worktree, WorktreeError};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Everything that a turn needs before the agent gets it.
 pub(super) struct Prepared {
@@ -48,6 +51,7 @@ impl Workers {
             Some(worktree) => worktree,
             None => worktrees.create(repo, &worker.id).await?,
         };
+        failpoint::reach("worktree_ready").await;
         if !path.is_dir() {
             // Never fall back to the base checkout.
             return Err(WorktreeError::Gone(path).into());
@@ -55,8 +59,24 @@ impl Workers {
         Ok((path, tmp, Sandbox::Worktree))
     }
 
-    /// Opens the worker's thread, or a new one where the old was never used.
+    /// Opens the worker's thread, or a new one where the old was never used. A connection that breaks
+    /// meanwhile is made again: nothing has begun yet.
     pub(super) async fn open_thread(&self, prepared: &Prepared) -> Result<ThreadRef, WorkerError> {
+        let mut pauses = PAUSES.iter();
+        loop {
+            match self.try_open(prepared).await {
+                Err(WorkerError::Backend(BackendError::Disconnected(detail))) => {
+                    let Some(pause) = pauses.next() else {
+                        return Err(BackendError::Disconnected(detail).into());
+                    };
+                    tokio::time::sleep(Duration::from_millis(*pause)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn try_open(&self, prepared: &Prepared) -> Result<ThreadRef, WorkerError> {
         let backend = &self.room.deps.backend;
         let worker = &prepared.worker.id;
         let existing = self.thread_of(worker).await?;
@@ -74,6 +94,7 @@ impl Workers {
                 rollout: opened.rollout.clone(),
             };
             self.store().put_thread(worker, &row).await?;
+            failpoint::reach("thread_stored").await;
         }
         Ok(opened)
     }

@@ -3,6 +3,8 @@ use super::active::Active;
 use super::carry::Outcome;
 use super::prepare::Prepared;
 use crate::backend::Ending;
+use crate::config::ResumeInterrupted;
+use crate::failpoint;
 use crate::store::{
     EventRow, NewTurn, StoreError, TurnEnd, TurnLease, TurnRow, TurnState, Verified, WorkerMode,
 };
@@ -33,6 +35,7 @@ impl Workers {
             return;
         }
         let begun = !matches!(outcome, Outcome::NotBegun | Outcome::NeverTaken);
+        failpoint::reach("turn_ended").await;
         let verdict = self.verdict(active, outcome);
         let (state, error) = match prepared.filter(|_| begun) {
             Some(prepared) => self.snapshot(prepared, turn).await.err().unwrap_or(verdict),
@@ -44,27 +47,32 @@ impl Workers {
             error,
             verified: self.verify(prepared, turn).await,
         };
+        failpoint::reach("turn_snapshotted").await;
         self.queue_undelivered(turn, active).await;
         self.finish(lease, &end).await;
     }
 
     async fn flush(&self, turn: &TurnRow) {
-        if let Err(error) = self.room.deps.journal.flush().await {
+        let journal = &self.room.deps.journal;
+        let _ = journal.over(turn.id.clone()).await;
+        if let Err(error) = journal.flush().await {
             tracing::error!(%error, turn = %turn.id, "the journal could not be flushed");
         }
     }
 
-    /// Queues the turn again, once, when the agent never had it or died under it.
+    /// Queues the turn again: when the agent never had it; once, when the agent died under it and the
+    /// operator does not want to be asked.
     async fn queued_again(&self, lease: &TurnLease, active: &Active, outcome: &Outcome) -> bool {
         let untouched = matches!(outcome, Outcome::NeverTaken | Outcome::NotBegun);
+        let broken = matches!(outcome, Outcome::Ended(Ending::Interrupted)) && self.resumes();
         let again = match active.stop.is_cancelled() {
             true => untouched && self.room.closing.is_cancelled(),
-            false => untouched || matches!(outcome, Outcome::Ended(Ending::Interrupted)),
+            false => untouched || broken,
         };
         if !again {
             return false;
         }
-        match self.store().requeue_turn(lease).await {
+        match self.store().requeue_turn(lease, broken).await {
             Ok(_) => true,
             Err(StoreError::Conflict) => false,
             Err(error) => {
@@ -72,6 +80,10 @@ impl Workers {
                 false
             }
         }
+    }
+
+    fn resumes(&self) -> bool {
+        self.room.deps.config.workers.resume_interrupted == ResumeInterrupted::Auto
     }
 
     /// The terminal state, and why.
@@ -93,9 +105,20 @@ impl Workers {
                 why("stopped", active.stop_reason().unwrap_or_else(|| "stopped".to_owned())),
             ),
             Outcome::Unknown(code, text) => (TurnState::Interrupted, why(code, text)),
-            Outcome::NotBegun | Outcome::NeverTaken | Outcome::Ended(_) => (
+            Outcome::NotBegun | Outcome::NeverTaken => (
+                TurnState::Interrupted,
+                why(
+                    "never_taken",
+                    "codex did not take the turn, however often it was sent".to_owned(),
+                ),
+            ),
+            Outcome::Ended(_) if self.resumes() => (
                 TurnState::Interrupted,
                 why("interrupted", "codex ended while the turn ran, twice".to_owned()),
+            ),
+            Outcome::Ended(_) => (
+                TurnState::Interrupted,
+                why("interrupted", "codex ended while the turn ran".to_owned()),
             ),
         }
     }

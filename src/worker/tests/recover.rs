@@ -61,7 +61,7 @@ async fn a_turn_that_ended_while_nobody_looked_is_settled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_turn_that_the_agent_never_took_is_queued_again_once() {
+async fn a_turn_that_the_agent_never_took_is_queued_again_however_often() {
     let mut stage = Stage::new().await;
     let ada = stage.start("Ada").await;
     let first = stage.given().await;
@@ -77,9 +77,15 @@ async fn a_turn_that_the_agent_never_took_is_queued_again_once() {
     stage.crash().await;
     stage.fake.plan(Plan::NeverTaken);
     stage.workers.recover().await.unwrap();
-    let look = stage.until(&ada, WorkerState::Interrupted).await;
-    assert!(look.report().contains("interrupted"), "{}", look.report());
-    assert_eq!(look.messaging(), Messaging::Ready);
+    stage.run();
+    let third = stage.given().await;
+    assert_ne!(second.message.client_id, third.message.client_id);
+    assert_eq!(
+        third.message.text, first.message.text,
+        "nothing was begun, so nothing is continued"
+    );
+    third.end(Ending::Completed).await;
+    stage.until(&ada, WorkerState::Idle).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +100,31 @@ async fn an_agent_that_dies_gets_the_turn_once_more_and_is_told_so() {
     assert!(second.message.text.ends_with("brief of Ada"));
     second.end(Ending::Interrupted).await;
     let look = stage.until(&ada, WorkerState::Interrupted).await;
+    assert!(look.report().contains("codex_worker_message"), "{}", look.report());
+    assert_eq!(look.messaging(), Messaging::Ready);
     assert_eq!(look.facts.turn.unwrap().state, TurnState::Interrupted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_broke_off_stays_interrupted_where_the_operator_wants_to_be_asked() {
+    let mut stage = Stage::new().await;
+    let mut config = crate::config::Config::default();
+    config.workers.resume_interrupted = crate::config::ResumeInterrupted::Ask;
+    stage.config = std::sync::Arc::new(config);
+    stage.crash().await;
+    stage.run();
+    let ada = stage.start("Ada").await;
+    let first = stage.given().await;
+    first.say("m1", "half of it").await;
+    first.end(Ending::Interrupted).await;
+    let look = stage.until(&ada, WorkerState::Interrupted).await;
+    let report = look.report();
+    assert!(report.contains("half of it") && report.contains("codex_worker_message"), "{report}");
+    stage.send(&ada, "go on", None).await.unwrap();
+    let second = stage.given().await;
+    assert_eq!(second.message.text, "go on");
+    second.end(Ending::Completed).await;
+    stage.until(&ada, WorkerState::Idle).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
