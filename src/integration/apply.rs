@@ -2,6 +2,7 @@ use super::moves::{Move, Moves, Standing, Way};
 use super::place::Place;
 use super::plan::{Objects, Plan};
 use super::{IntegrationError, Integrations, undo};
+use crate::failpoint;
 use crate::git::{Change, GitPath, Repo, Stage};
 use crate::ids::{IntegrationId, WorkerId};
 use crate::lock::MutationProof;
@@ -84,6 +85,10 @@ impl Integrations {
     ) -> Result<Applied, IntegrationError> {
         proof.check(&repo.key)?;
         self.end_open(repo).await?;
+        // The call that this one repeats may have been ended only now.
+        if let Some(replay) = self.replay(repo, request).await? {
+            return Ok(replay);
+        }
         let accepted = &request.accepted_dirty;
         let plan = self.plan(repo, &request.worker, accepted, Objects::Repository).await?;
         if plan.preview.token.as_ref().is_some_and(|token| *token != request.token) {
@@ -101,6 +106,7 @@ impl Integrations {
         undo::keep(&plan, repo, &moves, &undo_ref).await?;
         let row = self.row(&plan, repo, request, proof, &moves, &undo_ref)?;
         self.store.begin_integration(&row).await?;
+        failpoint::reach("apply_journalled").await;
         self.carry_out(repo, &place, &moves, &plan.preview.merged_tree, plan.scratch.path())
             .await?;
         Ok(Applied {
@@ -127,11 +133,15 @@ impl Integrations {
             for n in moves.order(Way::Forward) {
                 moves.make(place, n, Way::Forward)?;
                 self.halt_here().await;
+                failpoint::reach("apply_moved").await;
             }
             verify(repo, place, moves, merged_tree, scratch).await
         };
         match made.await {
-            Ok(()) => Ok(self.store.finish_integration(&moves.id, "applied", None).await?),
+            Ok(()) => {
+                failpoint::reach("apply_verified").await;
+                Ok(self.store.finish_integration(&moves.id, "applied", None).await?)
+            }
             Err(error) => {
                 self.put_back(place, moves, &error.to_string()).await?;
                 Err(error)

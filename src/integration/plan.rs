@@ -56,7 +56,7 @@ impl Integrations {
         objects: Objects,
     ) -> Result<Plan, IntegrationError> {
         let accepted = patterns(accepted)?;
-        let scratch = self.worktrees.scratch(repo)?;
+        let scratch = self.worktrees.scratch()?;
         let mut stage = Stage::new(repo, scratch.path().join("index"));
         if objects == Objects::Scratch {
             stage = stage.private_objects(&make(scratch.path(), "objects")?);

@@ -71,7 +71,7 @@ impl Integrations {
             let why = "the journal row cannot be read";
             return Ok(self.store.finish_integration(&row.id, "failed", Some(why)).await?);
         };
-        let scratch = self.worktrees.scratch(repo)?;
+        let scratch = self.worktrees.scratch()?;
         let contents = scratch.path().join("contents");
         let moves = Moves { id: row.id.clone(), list: journal.moves, contents };
         undo::restore_contents(repo, &moves).await?;

@@ -12,7 +12,7 @@ impl Worktrees {
     /// # Errors
     /// When git or the file system fails.
     pub async fn read_only_fingerprint(&self, repo: &Repo) -> Result<String, WorktreeError> {
-        let scratch = self.scratch(repo)?;
+        let scratch = self.scratch()?;
         let objects = scratch.path().join("objects");
         std::fs::create_dir(&objects).map_err(WorktreeError::io(&objects))?;
         let stage = Stage::new(repo, scratch.path().join("index")).private_objects(&objects);

@@ -24,7 +24,7 @@ impl Worktrees {
         turn: Option<&TurnId>,
         row: &WorktreeRow,
     ) -> Result<Snapshot, WorktreeError> {
-        let scratch = self.scratch(repo)?;
+        let scratch = self.scratch()?;
         let taken = collect(repo, row, scratch.path()).await?;
         self.keep(repo, worker, turn, taken).await
     }
@@ -37,7 +37,7 @@ impl Worktrees {
         row: &WorktreeRow,
         latest: Snapshot,
     ) -> Result<Snapshot, WorktreeError> {
-        let scratch = self.scratch(repo)?;
+        let scratch = self.scratch()?;
         let taken = collect(repo, row, scratch.path()).await?;
         let before = SnapshotNotes::read(repo, &latest).await?;
         let same_bytes = taken.notes.raw_commit.is_none() && before.raw_commit.is_none();

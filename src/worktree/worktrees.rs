@@ -1,7 +1,8 @@
 use super::{Snapshot, SnapshotNotes, WorktreeError, admin};
 use crate::clock::Clock;
+use crate::failpoint;
 use crate::git::{Git, GitPath, Repo, RepoKey};
-use crate::ids::{TurnId, WorkerId};
+use crate::ids::{EngineId, TurnId, WorkerId};
 use crate::lock::MetadataLock;
 use crate::paths::StateDir;
 use crate::store::{Store, WorktreeRow};
@@ -37,13 +38,16 @@ pub struct Worktrees {
     pub(super) store: Store,
     state: StateDir,
     pub(super) clock: Clock,
+    /// This life of the program: its scratch directories carry it.
+    life: EngineId,
 }
 
 impl Worktrees {
     /// Worktrees below the state directory, with their rows in `store`.
     #[must_use]
     pub fn new(store: Store, state: StateDir, clock: Clock) -> Self {
-        Self { store, state, clock }
+        let life = EngineId::mint(&clock);
+        Self { store, state, clock, life }
     }
 
     /// Makes the worktree of a worker from the base's HEAD commit, detached, hooks off, and takes the
@@ -139,8 +143,12 @@ impl Worktrees {
     /// # Errors
     /// When the store fails; a repository that is gone is passed over.
     pub async fn reconcile(&self, git: &Git) -> Result<(), WorktreeError> {
+        // A chat may be served already: what this life made is in use.
+        let ours = self.scratch_prefix();
         for entry in std::fs::read_dir(self.state.run()).into_iter().flatten().flatten() {
-            if entry.file_name().as_bytes().starts_with(b"scratch-") {
+            let name = entry.file_name();
+            let name = name.as_bytes();
+            if name.starts_with(b"scratch-") && !name.starts_with(ours.as_bytes()) {
                 admin::delete(entry.path()).await?;
             }
         }
@@ -189,11 +197,14 @@ impl Worktrees {
     }
 
     /// A private directory that vanishes when it is dropped.
-    pub(crate) fn scratch(&self, repo: &Repo) -> Result<TempDir, WorktreeError> {
-        let prefix = format!("scratch-{}-", repo.key.as_str());
+    pub(crate) fn scratch(&self) -> Result<TempDir, WorktreeError> {
         let run = self.state.run();
-        let made = tempfile::Builder::new().prefix(&prefix).tempdir_in(&run);
+        let made = tempfile::Builder::new().prefix(&self.scratch_prefix()).tempdir_in(&run);
         made.map_err(WorktreeError::io(&run))
+    }
+
+    fn scratch_prefix(&self) -> String {
+        format!("scratch-{}-", self.life)
     }
 
     fn worker_dir(&self, worker: &WorkerId, repo: &RepoKey) -> PathBuf {
@@ -211,6 +222,7 @@ impl Worktrees {
         let add = add.args(["add", "--detach", "--no-checkout"]).arg(path).arg(&row.base_commit);
         add.ok().await?;
         drop(metadata);
+        failpoint::reach("worktree_empty").await;
         admin::delete(aside).await?;
         repo.git.run(path, "reset").args(["--hard", "--quiet"]).ok().await?;
         Ok(())
