@@ -16,6 +16,7 @@ mod approvals;
 mod crash;
 mod demo;
 mod doors;
+mod drills;
 mod hostile;
 mod loops;
 mod manage;

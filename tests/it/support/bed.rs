@@ -44,6 +44,7 @@ impl Bed {
         let state = dir.join("state");
         std::fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
         std::fs::create_dir_all(dir.join("home")).unwrap();
+        std::fs::create_dir_all(dir.join("points")).unwrap();
         let model = ScriptedModel::start(ScriptedOptions::default()).await.unwrap();
         let bed = Self { dir, repo, state, model, server: None, finished: false };
         bed.configure("");
@@ -65,6 +66,7 @@ impl Bed {
         command.env("PATH", std::env::var_os("PATH").unwrap());
         command.env("HOME", self.dir.join("home"));
         command.env("PATCHBAY_HOME", &self.state).env("PATCHBAY_CODEX", codex);
+        command.env("PATCHBAY_FAILPOINTS", self.dir.join("points"));
         // A test may ask for more of the server's words.
         command.env("PATCHBAY_LOG", std::env::var("PATCHBAY_LOG").unwrap_or("info".to_owned()));
         command

@@ -70,6 +70,16 @@ impl Client {
         outcome.data
     }
 
+    /// Calls a tool of a server that is about to be killed; what comes of it is not looked at.
+    pub fn abandon(self, tool: &'static str, arguments: Value) -> tokio::task::JoinHandle<()> {
+        let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
+        let request = CallToolRequestParams::new(tool).with_arguments(arguments);
+        tokio::spawn(async move {
+            let _ = self.service.call_tool(request).await;
+            self.close().await;
+        })
+    }
+
     /// Waits until the worker's state is one of `states`, by the product's own wait.
     pub async fn until(&self, worker: &str, states: &[&str]) -> Value {
         for _ in 0..60 {

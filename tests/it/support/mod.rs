@@ -3,11 +3,15 @@
 
 mod bed;
 mod client;
+mod drill;
 mod leftovers;
+mod oracle;
+mod record;
 mod repo;
 mod steps;
 
 pub use bed::{Bed, Era};
 pub use client::Client;
+pub use drill::Victim;
 pub use repo::Repo;
 pub use steps::{Step, script};
