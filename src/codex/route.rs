@@ -356,7 +356,7 @@ mod tests {
     #[tokio::test]
     async fn a_dropped_piece_is_told_with_the_next() {
         let (sink, mut events) = mpsc::channel(2);
-        let route = Route::starting(sink, Path::new("/t"));
+        let route = Route::starting(sink, &spec());
         route.begin("t2").await;
         let piece = |n: u8| json!({ "turnId": "t2", "itemId": "m", "delta": n.to_string() });
         for n in [1, 2] {
