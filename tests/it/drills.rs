@@ -12,6 +12,7 @@ const POINTS: &[&str] = &[
     "turn_snapshotted",
     "turn_ended",
     COMMAND,
+    APPROVAL,
     "delta",
     "turn-start",
     "thread_stored",
@@ -23,6 +24,8 @@ const POINTS: &[&str] = &[
 
 /// No point of the program's: a command that runs until the test makes a file.
 const COMMAND: &str = "command";
+/// Nor this: a command that asks to leave the sandbox, and waits for the answer.
+const APPROVAL: &str = "approval";
 
 const WORK: &[Step<'static>] = &[
     Step::Say("I begin."),
@@ -76,7 +79,7 @@ async fn report(client: &Client, worker: &str) -> String {
 /// before the points that it passed were held.
 async fn on_the_way(victim: Victim) {
     let mut bed = Bed::new(&format!("drill-way-{victim:?}").to_lowercase()).await;
-    bed.configure("server:\n  max_concurrent_turns: 16\n");
+    bed.configure("  approval_policy: on-request\nserver:\n  max_concurrent_turns: 16\n");
     bed.start();
     let client = bed.client(Era::Modern).await;
     for &point in POINTS {
@@ -84,10 +87,12 @@ async fn on_the_way(victim: Victim) {
     }
     bed.kill(victim).await;
     std::fs::write(bed.dir.join("go"), "").unwrap();
-    for point in POINTS.iter().filter(|point| **point != COMMAND) {
+    for point in POINTS.iter().filter(|point| ![COMMAND, APPROVAL].contains(point)) {
         bed.release(point);
     }
     let client = revived(&mut bed, client, victim).await;
+    agree(&client, APPROVAL).await;
+    assert_eq!(std::fs::read_to_string(bed.dir.join("outside")).unwrap(), "made\n");
     for &point in POINTS {
         let done = ended(&client, point).await;
         assert_eq!(done["state"], "idle", "{point}: {done:#}\n{}", bed.server_log());
@@ -97,7 +102,7 @@ async fn on_the_way(victim: Victim) {
         let files = changes["changed_files"].as_array().unwrap();
         let paths: Vec<&str> = files.iter().map(|f| f["path"].as_str().unwrap()).collect();
         assert_eq!(paths, ["new.txt", "work.txt"], "{point}: {changes:#}");
-        if point == COMMAND {
+        if [COMMAND, APPROVAL].contains(&point) {
             let broken = matches!(victim, Victim::Codex | Victim::All);
             assert_eq!(done["turn"]["queued_again"], broken, "{done:#}");
         }
@@ -110,21 +115,50 @@ async fn on_the_way(victim: Victim) {
 
 /// Starts a worker named like the point and waits until it stands there.
 async fn stand_at(bed: &Bed, client: &Client, point: &str) {
-    if point != COMMAND {
-        bed.hold(point);
-        start(client, point, script("Work.", WORK)).await;
-        return bed.reached(point).await;
+    match point {
+        COMMAND => stand_in_a_command(bed, client).await,
+        APPROVAL => {
+            let ask = format!("echo made >> {}", bed.dir.join("outside").display());
+            let files = Step::Sh("echo work > work.txt; echo new > new.txt");
+            let steps = [files, Step::Escalate(&ask), Step::Say("All is done.")];
+            start(client, point, script("Ask.", &steps)).await;
+            client.until(point, &["waiting_approval"]).await;
+        }
+        _ => {
+            bed.hold(point);
+            start(client, point, script("Work.", WORK)).await;
+            bed.reached(point).await;
+        }
     }
-    let go = bed.dir.join("go");
+}
+
+async fn stand_in_a_command(bed: &Bed, client: &Client) {
     let wait = format!(
         "echo begun > work.txt; until test -e {}; do sleep 0.05; done; echo new > new.txt",
-        go.display()
+        bed.dir.join("go").display()
     );
     let steps = [Step::Say("I wait."), Step::Long(&wait), Step::Say("All is done.")];
-    start(client, point, script("Wait.", &steps)).await;
+    start(client, COMMAND, script("Wait.", &steps)).await;
     let says = |tree: &Path| std::fs::read_to_string(tree.join("work.txt")).unwrap_or_default();
     let runs = || bed.worktrees_on_disk().iter().any(|tree| says(tree) == "begun\n");
     bed.sees("the command", runs).await;
+}
+
+/// Says yes to what the worker asks, until it is at rest.
+async fn agree(client: &Client, worker: &str) {
+    let ends = ["waiting_approval", "idle", "failed", "interrupted"];
+    while client.until(worker, &ends).await["state"] == "waiting_approval" {
+        let view = json!({"worker": worker, "view": "approvals"});
+        let view = client.ok("codex_worker_inspect", view).await;
+        for asked in view["approvals"].as_array().unwrap() {
+            if asked["state"] == "pending" {
+                let yes = json!({"worker": worker, "approval_id": asked["approval_id"],
+                                 "decision": "accept"});
+                client.call("codex_worker_message", yes).await;
+            }
+        }
+        client.ok("codex_worker_wait", json!({"wait_seconds": 1, "scope": "all"})).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
