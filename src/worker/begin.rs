@@ -82,6 +82,10 @@ impl Workers {
                         Ok(Attached::Ended) => {}
                         Ok(Attached::NeverTaken) => return Leg::Over(Outcome::NeverTaken),
                         Err(BackendError::Disconnected(_)) => return Leg::Lost(heard),
+                        // The app-server is another one than the thread was opened on.
+                        Err(BackendError::ThreadGone(_)) if entry == Entry::Fresh => {
+                            return Leg::Lost(heard);
+                        }
                         Err(error) => return Leg::Over(refused(entry, &error)),
                     }
                 }
