@@ -17,6 +17,16 @@ pub struct ServerConfig {
     /// Largest request body in bytes. Default 16 MiB.
     #[schemars(range(min = 65_536, max = 1_073_741_824))]
     pub max_request_bytes: usize,
+    /// Most sessions of clients in memory; the longest unused one goes first, and comes back when it is
+    /// used. 8 to 65,536, default 256.
+    #[schemars(range(min = 8, max = 65_536))]
+    pub max_sessions: usize,
+    /// Seconds after which an unused session leaves memory; it comes back when it is used. Default 2,700.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub session_idle_seconds: u64,
+    /// Seconds between signs of life on an open stream, for proxies that cut silent ones. Default 15.
+    #[schemars(range(min = 1, max = 60))]
+    pub heartbeat_seconds: u64,
     /// Further `Origin` values that browsers may send. Default none.
     pub allowed_origins: Vec<String>,
     /// Further `Host` names under which the server is reached. Default none (loopback names always).
@@ -30,6 +40,9 @@ impl Default for ServerConfig {
             port: 8000,
             max_concurrent_turns: 4,
             max_request_bytes: 16 << 20,
+            max_sessions: 256,
+            session_idle_seconds: 45 * 60,
+            heartbeat_seconds: 15,
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
         }

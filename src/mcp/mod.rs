@@ -36,4 +36,3 @@ pub use presence::{Presence, Seat};
 pub use registry::{Catalog, CatalogError, mode_name};
 pub use relay::{End, StdioClient};
 pub use server::{Server, StopRequest};
-pub(crate) use session::Session;

@@ -18,6 +18,15 @@ pub enum WebError {
     /// The `Origin` header names a web page that may not call this server.
     #[error("the Origin header is not allowed")]
     Origin,
+    /// The session is not one of this connector.
+    #[error("there is no such session")]
+    NoSession,
+    /// The body is longer than `server.max_request_bytes`.
+    #[error("the body is too large")]
+    TooLarge,
+    /// The body did not arrive as a whole.
+    #[error("the body could not be read")]
+    Unread,
 }
 
 impl WebError {
@@ -40,6 +49,17 @@ impl WebError {
                 "origin_not_allowed",
                 "Add the origin to server.allowed_origins.",
             ),
+            Self::NoSession => (
+                StatusCode::NOT_FOUND,
+                "session_unknown",
+                "Send `initialize` without a session id.",
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "Send less, or raise server.max_request_bytes.",
+            ),
+            Self::Unread => (StatusCode::BAD_REQUEST, "body_unread", "Send the request again."),
         }
     }
 }

@@ -5,14 +5,18 @@
 //! siblings: mcp
 
 mod access;
+mod body;
 mod error;
 mod guard;
+mod kept;
 mod mount;
 mod serve;
+mod session_id;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod unblocked;
 
 pub use error::WebError;
-pub use mount::mount;
+pub use mount::{Front, mount, mount_handler};
 pub use serve::serve;
