@@ -15,6 +15,8 @@ mod source;
 
 use source::House;
 
+const PITFALLS: &str = "docs/mcp-pitfalls.md";
+
 #[test]
 fn the_house_stands() {
     let house = House::read();
@@ -28,7 +30,9 @@ fn the_house_stands() {
         ("bans lifted by a room that does not own them", rules::lifted_bans(&house)),
         ("anyhow below the doors", rules::anyhow_below(&house)),
         ("files a stranger looks for", rules::missing_files()),
-        ("tests that SECURITY.md names", rules::unshown_defences()),
+        ("tests that SECURITY.md names", rules::unwritten_tests("SECURITY.md")),
+        ("tests that the pitfalls name", rules::unwritten_tests(PITFALLS)),
+        ("pitfalls without a test", rules::unshown_rows(PITFALLS, 14)),
     ];
     let broken: Vec<String> = rules
         .into_iter()

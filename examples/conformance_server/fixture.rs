@@ -44,6 +44,12 @@ fn parse<T: DeserializeOwned>(value: Value) -> Result<T, ErrorData> {
         .map_err(|error| ErrorData::internal_error(format!("the fixture is wrong: {error}"), None))
 }
 
+/// A result that is complete; rmcp takes the word out again for the legacy era.
+fn complete<T: DeserializeOwned>(mut value: Value) -> Result<T, ErrorData> {
+    value["resultType"] = json!("complete");
+    parse(value)
+}
+
 fn failed(error: impl std::fmt::Display) -> ErrorData {
     ErrorData::internal_error(error.to_string(), None)
 }
@@ -208,7 +214,7 @@ impl ServerHandler for Fixture {
         Ok(if wants_input(&result) {
             parse::<InputRequiredResult>(result)?.into()
         } else {
-            parse::<rmcp::model::CallToolResult>(result)?.into()
+            complete::<rmcp::model::CallToolResult>(result)?.into()
         })
     }
 
@@ -234,7 +240,7 @@ impl ServerHandler for Fixture {
         _context: Context,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let contents = content::resource(&request.uri)?;
-        Ok(parse::<rmcp::model::ReadResourceResult>(contents)?.into())
+        Ok(complete::<rmcp::model::ReadResourceResult>(contents)?.into())
     }
 
     async fn list_prompts(
@@ -259,7 +265,7 @@ impl ServerHandler for Fixture {
         Ok(if wants_input(&result) {
             parse::<InputRequiredResult>(result)?.into()
         } else {
-            parse::<rmcp::model::GetPromptResult>(result)?.into()
+            complete::<rmcp::model::GetPromptResult>(result)?.into()
         })
     }
 
@@ -268,7 +274,7 @@ impl ServerHandler for Fixture {
         _request: CompleteRequestParams,
         _context: Context,
     ) -> Result<CompleteResult, ErrorData> {
-        parse(json!({"completion": {"values": ["paris", "park", "party"], "hasMore": false}}))
+        complete(json!({"completion": {"values": ["paris", "park", "party"], "hasMore": false}}))
     }
 
     #[allow(deprecated, reason = "the suite plays the legacy era too")]

@@ -184,8 +184,11 @@ impl StdioClient {
 
     /// Notes a line of the engine.
     fn answered(&mut self, line: &[u8]) {
-        if let Some(Peek { id: Some(id), method: None, .. }) = peek(line) {
-            self.open.retain(|open| *open != id);
+        // Only one of them: a client may have used an id twice.
+        if let Some(Peek { id: Some(id), method: None, .. }) = peek(line)
+            && let Some(at) = self.open.iter().position(|open| *open == id)
+        {
+            self.open.swap_remove(at);
         }
     }
 

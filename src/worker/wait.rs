@@ -53,7 +53,7 @@ impl Workers {
     /// When the store fails.
     pub async fn wait(&self, query: &WaitQuery, limit: Duration) -> Result<Waited, WorkerError> {
         let begun = Instant::now();
-        let deadline = begun + limit.min(LONGEST);
+        let deadline = deadline(begun, limit);
         let mut changed = self.store().watch();
         let since = query.since.unwrap_or_else(|| *changed.borrow());
         let key = query.repo_key.as_deref();
@@ -77,5 +77,24 @@ impl Workers {
     #[must_use]
     pub fn revision(&self) -> i64 {
         *self.store().watch().borrow()
+    }
+}
+
+/// A call must be over before a proxy or a host gives it up.
+fn deadline(begun: Instant, limit: Duration) -> Instant {
+    begun + limit.min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_over_before_hosts_give_it_up() {
+        let begun = Instant::now();
+        for (asked, waits) in [(0, 0), (3, 3), (45, 45), (600, 45), (u64::MAX, 45)] {
+            let end = deadline(begun, Duration::from_secs(asked));
+            assert_eq!(end - begun, Duration::from_secs(waits), "{asked}");
+        }
     }
 }

@@ -125,17 +125,29 @@ pub(crate) fn missing_files() -> Vec<String> {
     missing.map(|path| (*path).to_owned()).collect()
 }
 
-/// Tests that SECURITY.md names and nobody wrote.
-pub(crate) fn unshown_defences() -> Vec<String> {
-    let text = std::fs::read_to_string("SECURITY.md").unwrap_or_default();
+/// Tests that a document names and nobody wrote.
+pub(crate) fn unwritten_tests(document: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(document).unwrap_or_default();
     let mut sources = String::new();
     for top in ["src", "tests"] {
         super::source::read_all(Path::new(top), &mut sources);
     }
+    let missing = tests_in(&text).filter(|name| !sources.contains(&format!("fn {name}(")));
+    missing.map(str::to_owned).collect()
+}
+
+/// Numbered rows of a document's table that name no test, or numbers up to `last` that have no row.
+pub(crate) fn unshown_rows(document: &str, last: usize) -> Vec<String> {
+    let text = std::fs::read_to_string(document).unwrap_or_default();
+    let row = |number: usize| text.lines().find(|l| l.starts_with(&format!("| {number} |")));
+    let shown = |number: &usize| row(*number).is_some_and(|line| tests_in(line).next().is_some());
+    (1..=last).filter(|number| !shown(number)).map(|n| format!("{document}: row {n}")).collect()
+}
+
+/// What stands in backticks and looks like the name of a test.
+fn tests_in(text: &str) -> impl Iterator<Item = &str> {
     let is_test = |word: &&str| {
         word.matches('_').count() >= 3 && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
     };
-    let named = text.split('`').skip(1).step_by(2).filter(is_test);
-    let missing = named.filter(|name| !sources.contains(&format!("fn {name}(")));
-    missing.map(str::to_owned).collect()
+    text.split('`').skip(1).step_by(2).filter(is_test)
 }

@@ -1,10 +1,6 @@
-use super::support::Live;
+use super::support::{FAR, Live};
 use serde_json::json;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-
-/// Long enough for anything here; nothing waits for it unless it is broken.
-const FAR: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_lost_connection_ends_a_read_and_leaves_a_write_alone() {

@@ -1,15 +1,31 @@
 use crate::mcp::Server;
 use crate::mcp::testing::Bed;
 use crate::web::{mount, serve};
+use axum::Router;
 use reqwest::RequestBuilder;
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// Long enough for anything here; nothing waits for it unless it is broken.
+pub(super) const FAR: Duration = Duration::from_secs(20);
+
+/// Returns when `left` sessions are in memory.
+pub(super) async fn ended(live: &Live, left: usize) {
+    let open = || live.server.facts().presence.open_sessions();
+    let seen = async {
+        while open() != left {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(FAR, seen).await.unwrap_or_else(|_| panic!("{} sessions stay", open()));
+}
 
 /// A server that answers on a port of its own.
 pub(super) struct Live {
@@ -23,11 +39,29 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) async fn start(bed: Bed) -> Self {
+        let (server, token) = (bed.server(), bed.token.clone());
+        let product = server.clone();
+        Self::serve(bed, server, move |bound, cancel| mount(product, token, bound, cancel)).await
+    }
+
+    /// Serves other routes in the place of the product's.
+    pub(super) async fn with_router(
+        bed: Bed,
+        routes: impl FnOnce(SocketAddr, CancellationToken) -> Router,
+    ) -> Self {
         let server = bed.server();
+        Self::serve(bed, server, routes).await
+    }
+
+    async fn serve(
+        bed: Bed,
+        server: Arc<Server>,
+        routes: impl FnOnce(SocketAddr, CancellationToken) -> Router,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let cancel = CancellationToken::new();
-        let router = mount(server.clone(), bed.token.clone(), address, cancel.clone());
+        let router = routes(address, cancel.clone());
         let task = tokio::spawn(serve(listener, router, cancel.clone()));
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { bed, server, address, http, cancel, task }
