@@ -66,7 +66,8 @@ pub(crate) fn sampling(prompt: &str, most: u32) -> Value {
     })
 }
 
-fn ask(message: &str, member: &str, kind: &str) -> Value {
+/// A request for one answer of the user.
+pub(crate) fn ask(message: &str, member: &str, kind: &str) -> Value {
     json!({"method": "elicitation/create", "params": {
         "message": message,
         "requestedSchema": {

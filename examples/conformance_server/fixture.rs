@@ -1,18 +1,20 @@
 //! The handler.
 
 use super::asking::{self, Round};
-use super::{content, lists};
+use super::{content, lists, tasks};
 #[allow(deprecated, reason = "the suite plays the legacy era too")]
 use rmcp::model::SetLevelRequestParams;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, ClientCapabilities, CompleteRequestParams,
-    CompleteResult, GetPromptRequestParams, GetPromptResponse, InputRequiredResult,
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerConfig,
-    ServerNotification, ServerRequest, SubscribeRequestParams, SubscriptionFilter, Tool,
-    UnsubscribeRequestParams,
+    CallToolRequestParams, CallToolResponse, CancelTaskParams, ClientCapabilities,
+    CompleteRequestParams, CompleteResult, GetPromptRequestParams, GetPromptResponse,
+    GetTaskParams, GetTaskResult, InputRequiredResult, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ServerConfig, ServerNotification,
+    ServerRequest, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    UpdateTaskParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
+use rmcp::task_manager::TaskManager;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -35,17 +37,18 @@ impl Default for Changes {
 /// The handler of a session, or of one request of the stateless era.
 pub(crate) struct Fixture {
     changes: Changes,
+    tasks: TaskManager,
 }
 
 type Context = RequestContext<RoleServer>;
 
-fn parse<T: DeserializeOwned>(value: Value) -> Result<T, ErrorData> {
+pub(crate) fn parse<T: DeserializeOwned>(value: Value) -> Result<T, ErrorData> {
     serde_json::from_value(value)
         .map_err(|error| ErrorData::internal_error(format!("the fixture is wrong: {error}"), None))
 }
 
 /// A result that is complete; rmcp takes the word out again for the legacy era.
-fn complete<T: DeserializeOwned>(mut value: Value) -> Result<T, ErrorData> {
+pub(crate) fn complete<T: DeserializeOwned>(mut value: Value) -> Result<T, ErrorData> {
     value["resultType"] = json!("complete");
     parse(value)
 }
@@ -61,8 +64,8 @@ fn able(context: &Context) -> Value {
 }
 
 impl Fixture {
-    pub(crate) fn new(changes: Changes) -> Self {
-        Self { changes }
+    pub(crate) fn new(changes: Changes, tasks: TaskManager) -> Self {
+        Self { changes, tasks }
     }
 
     async fn tell(&self, context: &Context, method: &str, params: Value) -> Result<(), ErrorData> {
@@ -186,6 +189,7 @@ impl ServerHandler for Fixture {
             "resources": {"subscribe": true},
             "completions": {},
             "logging": {},
+            "extensions": {rmcp::model::TASKS_EXTENSION_ID: {}},
         });
         let about = rmcp::model::Implementation::new("patchbay-conformance", "1");
         ServerConfig::new(serde_json::from_value(abilities).unwrap_or_default())
@@ -210,12 +214,40 @@ impl ServerHandler for Fixture {
         params: CallToolRequestParams,
         context: Context,
     ) -> Result<CallToolResponse, ErrorData> {
+        let able = context.client_capabilities();
+        if let Some(response) = tasks::call(&self.tasks, &params, able).await? {
+            return Ok(response);
+        }
         let result = self.run(params, &context).await?;
         Ok(if wants_input(&result) {
             parse::<InputRequiredResult>(result)?.into()
         } else {
             complete::<rmcp::model::CallToolResult>(result)?.into()
         })
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        _context: Context,
+    ) -> Result<GetTaskResult, ErrorData> {
+        Ok(GetTaskResult::new(self.tasks.get_task(&request.task_id)?))
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        _context: Context,
+    ) -> Result<(), ErrorData> {
+        self.tasks.update_task(&request.task_id, request.input_responses)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        _context: Context,
+    ) -> Result<(), ErrorData> {
+        self.tasks.cancel_task(&request.task_id)
     }
 
     async fn list_resources(

@@ -53,6 +53,7 @@ pub(crate) fn tools() -> Value {
         "description": "Tool with JSON Schema 2020-12 features",
         "inputSchema": broad_schema(),
     }));
+    tools.extend(super::tasks::listed());
     Value::Array(tools)
 }
 

@@ -8,6 +8,7 @@ mod asking;
 mod content;
 mod fixture;
 mod lists;
+mod tasks;
 
 use anyhow::Context;
 use axum::Router;
@@ -19,6 +20,7 @@ use patchbay::mcp::Presence;
 use patchbay::paths::{AllowedRoots, Env, StateDir};
 use patchbay::secret::Secret;
 use patchbay::web::{Front, mount_handler, serve};
+use rmcp::task_manager::TaskManager;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
@@ -45,7 +47,9 @@ async fn main() -> anyhow::Result<()> {
     let presence = Presence::default();
     let front = Front { app: app.clone(), presence, token, bound, cancel: cancel.clone() };
     let changes = Changes::default();
-    let router = mount_handler(front, move || Fixture::new(changes.clone()), Router::new());
+    let tasks = TaskManager::new();
+    let make = move || Fixture::new(changes.clone(), tasks.clone());
+    let router = mount_handler(front, make, Router::new());
     let serving = tokio::spawn(serve(listener, router, cancel.clone()));
     let mut rest = Vec::new();
     tokio::io::stdin().read_to_end(&mut rest).await?;
