@@ -40,5 +40,7 @@ pub mod tasks;
 pub mod cli;
 pub mod demo;
 pub mod doctor;
+pub mod eval;
 pub mod mcp;
+pub mod stage;
 pub mod web;

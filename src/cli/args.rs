@@ -27,6 +27,8 @@ pub(super) enum Command {
     Doctor(DoctorArgs),
     /// Play the whole way of one turn, offline, on a disposable repository
     Demo(DemoArgs),
+    /// Play scenarios, crash drills and loads, offline, on a disposable stage
+    Eval(EvalArgs),
     /// Fetch the codex version that patchbay is tested with, through npm
     InstallCodex(InstallCodexArgs),
     /// Print a completion script for your shell
@@ -201,6 +203,66 @@ pub(super) enum Break {
     /// The worker does not do what its brief says
     Worker,
     /// The base checkout is edited in the worker's way
+    Base,
+}
+
+/// Scenarios by name, or one of the long ones.
+#[derive(Debug, Clone, Args)]
+pub(super) struct EvalArgs {
+    #[command(subcommand)]
+    pub(super) long: Option<LongEval>,
+    /// Scenarios to play, by name or as files that end in .yaml [default: all]
+    #[arg(value_name = "NAME")]
+    pub(super) names: Vec<String>,
+    /// One JSON object a line for each eval, no progress
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Leave everything that was made, and say where; what failed is left in any case
+    #[arg(long, global = true)]
+    pub(super) keep: bool,
+    /// Break something on purpose, to see that the eval notices
+    #[arg(long = "break", global = true, value_enum, value_name = "WHAT")]
+    pub(super) break_at: Option<EvalBreak>,
+    /// The codex binary [default: $PATCHBAY_CODEX, else the installed copy, else the one on PATH]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) codex: Option<PathBuf>,
+}
+
+/// Evals that take long.
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum LongEval {
+    /// Kill server, sidecar and codex at random moments, and judge from outside what became of the work
+    Crash {
+        /// How many rounds
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        rounds: u32,
+        /// What the randomness begins with [default: the time]
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Play many turns, and look for what grows
+    Soak {
+        /// How many turns
+        #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(50..=100_000))]
+        turns: u32,
+    },
+    /// Call the server from many clients of both eras at once
+    Load {
+        /// How many clients
+        #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1024))]
+        clients: u32,
+        /// For how long, in seconds
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+        seconds: u64,
+    },
+}
+
+/// What an eval breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum EvalBreak {
+    /// Workers do nothing of what their briefs say
+    Worker,
+    /// Somebody writes into the base at the end
     Base,
 }
 

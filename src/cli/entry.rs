@@ -3,8 +3,8 @@ use super::error::CliError;
 use super::global::Global;
 use super::terminal::Terminal;
 use super::{
-    completions, demo, doctor, install_codex, man, model, sidecar, start, status, stdio, stop,
-    worker,
+    completions, demo, doctor, eval, install_codex, man, model, sidecar, start, status, stdio,
+    stop, worker,
 };
 use crate::paths::Env;
 use clap::Parser;
@@ -59,6 +59,7 @@ fn dispatch(command: Command, global: &Global) -> Result<ExitCode, CliError> {
         Command::Worker(command) => wait_for(worker::run(&command, global)),
         Command::Doctor(args) => wait_for(doctor::run(&args, global)),
         Command::Demo(args) => wait_for(demo::run(&args, global)),
+        Command::Eval(args) => wait_for(eval::run(&args, global)),
         Command::InstallCodex(args) => wait_for(install_codex::run(&args, global)),
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Man => Ok(man::run()),
@@ -105,6 +106,7 @@ impl Command {
             Self::Status(args) => (args.json, None),
             Self::Worker(command) => (command.json(), None),
             Self::Demo(args) => (args.json, None),
+            Self::Eval(args) => (args.json, None),
             Self::InstallCodex(args) => (args.json, None),
             Self::Completions(_) | Self::Man | Self::Sidecar(_) | Self::Model(_) => (false, None),
         }

@@ -3,7 +3,7 @@
 //! Owns arguments, exit codes (0 done, 1 failed, 2 misused) and the words on the terminal. Standard
 //! output holds the answer and nothing else, one JSON object with `--json`; all other words go to
 //! standard error. Commands hold no logic of their own: they call the rooms below.
-//! siblings: mcp, web, demo, doctor
+//! siblings: mcp, web, demo, doctor, eval
 
 mod args;
 mod completions;
@@ -13,6 +13,7 @@ mod engine;
 mod engine_client;
 mod entry;
 mod error;
+mod eval;
 mod global;
 mod install_codex;
 mod man;

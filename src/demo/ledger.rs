@@ -1,5 +1,5 @@
 use super::options::StepDone;
-use super::screen::Screen;
+use crate::stage::Screen;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 

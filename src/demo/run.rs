@@ -1,15 +1,11 @@
-use super::client::Client;
 use super::ledger::{Failed, Ledger};
 use super::options::{Break, DemoOptions, DemoOutcome, Kept};
-use super::screen::Screen;
-use super::server::Server;
-use super::stage::{Stage, make_dir, prepare, remove_dir};
-use super::{check, turn};
-use crate::backend::BackendError;
-use crate::codex;
-use crate::config::CodexConfig;
-use crate::paths::{Env, StateDir};
-use anyhow::bail;
+use super::{check, story, turn};
+use crate::paths::Env;
+use crate::stage::{
+    Client, Door, Screen, Server, Stage, find_codex, make_dir, nothing_left, nothing_runs, prepare,
+    remove_dir, with_codex,
+};
 use std::path::{Path, PathBuf};
 
 /// Plays the demo to its end and cleans up, whatever happens on the way.
@@ -103,11 +99,11 @@ impl Play<'_> {
         dir: &mut Option<PathBuf>,
         outcome: &mut DemoOutcome,
     ) -> anyhow::Result<Stage> {
-        let made = dir.insert(make_dir(&self.user)?);
+        let made = dir.insert(make_dir(&self.user, "demo")?);
         let (codex, version) = find_codex(&self.user, made).await?;
         self.screen.tell(&format!("codex {version} at {}", codex.display()));
         outcome.codex_version = Some(version);
-        prepare(made, &self.user, &codex).await
+        prepare(made, &self.user, &codex, &story::before(), "").await
     }
 
     /// The steps that need a stage; `stop` and `check` follow whatever went wrong before.
@@ -129,10 +125,10 @@ impl Play<'_> {
         let checked = self.ledger.step("check", async {
             if whole {
                 check::base(stage).await?;
-                check::nothing_left(stage).await
+                nothing_left(stage).await
             } else {
                 // A worker that was not dismissed keeps its worktree: only processes and locks count.
-                check::nothing_runs(stage).await
+                nothing_runs(stage).await
             }
         });
         let _ = checked.await;
@@ -143,9 +139,9 @@ impl Play<'_> {
         let (ledger, screen) = (self.ledger, self.screen);
         let mut client = ledger
             .step("connect", async {
-                let transcript = stage.file("transcript.jsonl");
+                let transcript = "transcript.jsonl";
                 let mut client =
-                    Client::new(server.ready.port, &server.ready.token_file, &transcript)?;
+                    Client::connect(Door::Modern, &self.program, stage, server, transcript).await?;
                 turn::connect(&mut client, screen).await?;
                 Ok(client)
             })
@@ -157,28 +153,6 @@ impl Play<'_> {
         let apply = turn::integrate(&mut client, stage, &token, self.broken);
         ledger.step("integrate", apply).await?;
         Ok(client)
-    }
-}
-
-/// The environment in which `codex`, where given, is the one that is named.
-fn with_codex(env: Env, codex: Option<PathBuf>) -> Env {
-    let Some(codex) = codex else { return env };
-    let others = env.iter().map(|(name, value)| (name.to_os_string(), value.to_os_string()));
-    Env::of(others.chain([("PATCHBAY_CODEX".into(), codex.into_os_string())]))
-}
-
-/// Codex as the user's own server would find it: its binary and its version.
-async fn find_codex(user: &Env, demo: &Path) -> anyhow::Result<(PathBuf, String)> {
-    // Looking must not make a state directory that the user does not have.
-    let own = StateDir::locate(user)?;
-    let own = if own.is_dir() { own } else { demo.join("state") };
-    let state = StateDir::open(&own)?;
-    match codex::locate(&CodexConfig::default(), &state, user).await {
-        Ok(found) => Ok((found.binary, found.version)),
-        Err(BackendError::Unavailable { code, message, hint }) => {
-            bail!("{code}: {message}. {hint}")
-        }
-        Err(error) => Err(error.into()),
     }
 }
 

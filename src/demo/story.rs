@@ -1,7 +1,6 @@
 use super::options::Break;
-use base64::Engine;
+use crate::stage::{Files, script};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// The worker's name.
 pub(super) const WORKER: &str = "Ada";
@@ -9,8 +8,9 @@ pub(super) const WORKER: &str = "Ada";
 /// A model that works in code mode, as most of codex 0.169 do.
 pub(super) const MODEL: &str = "gpt-5.6-sol";
 
-/// A file: whether it can be executed, and what is in it.
-pub(super) type File = (bool, &'static str);
+fn files<const N: usize>(files: [(&str, (bool, &str)); N]) -> Files {
+    files.map(|(path, (executable, text))| (path.to_owned(), (executable, text.to_owned()))).into()
+}
 
 const README: &str = "# Greeter\n\nSays hello.\n";
 const OLD_GREET: &str = "#!/bin/sh\necho \"hello\"\n";
@@ -19,8 +19,8 @@ const NEW_GREET: &str =
 const TEST: &str = "#!/bin/sh\ntest \"$(./greet.sh | wc -l)\" -eq 2 && echo passed\n";
 
 /// The base checkout before the work.
-pub(super) fn before() -> BTreeMap<&'static str, File> {
-    BTreeMap::from([
+pub(super) fn before() -> Files {
+    files([
         ("README.md", (false, README)),
         ("greet.sh", (true, OLD_GREET)),
         ("names.txt", (false, "world\n")),
@@ -29,8 +29,8 @@ pub(super) fn before() -> BTreeMap<&'static str, File> {
 }
 
 /// The base checkout after the work.
-pub(super) fn after() -> BTreeMap<&'static str, File> {
-    BTreeMap::from([
+pub(super) fn after() -> Files {
+    files([
         ("README.md", (false, README)),
         ("greet.sh", (true, NEW_GREET)),
         ("names.txt", (false, "world\nmoon\n")),
@@ -39,9 +39,9 @@ pub(super) fn after() -> BTreeMap<&'static str, File> {
 }
 
 /// The paths that differ between both, sorted.
-pub(super) fn changed() -> Vec<&'static str> {
+pub(super) fn changed() -> Vec<String> {
     let (before, after) = (before(), after());
-    let mut paths: Vec<&str> = before.keys().chain(after.keys()).copied().collect();
+    let mut paths: Vec<String> = before.keys().chain(after.keys()).cloned().collect();
     paths.sort_unstable();
     paths.dedup();
     paths.retain(|path| before.get(path) != after.get(path));
@@ -56,8 +56,7 @@ pub(super) fn brief(broken: Option<Break>) -> String {
         return format!("{words}\n\n[[err400:fails=1000]]");
     }
     let steps = if broken == Some(Break::Worker) { idle_steps() } else { steps() };
-    let b64 = base64::engine::general_purpose::STANDARD.encode(steps.to_string());
-    format!("{words}\n\n[[steps:b64={b64}]]")
+    script(words, &steps)
 }
 
 fn steps() -> Value {

@@ -1,8 +1,6 @@
-use super::client::Client;
 use super::options::Break;
-use super::screen::Screen;
-use super::stage::Stage;
 use super::story::{self, MODEL, WORKER};
+use crate::stage::{Client, Screen, Stage};
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

@@ -6,6 +6,7 @@
 mod error;
 mod identity;
 mod ladder;
+mod look;
 mod run;
 mod spawn;
 #[cfg_attr(not(target_os = "linux"), path = "table_other.rs")]
@@ -14,6 +15,7 @@ mod table;
 pub use error::ProcessError;
 pub use identity::Identity;
 pub use ladder::{Ladder, end_all};
+pub use look::{Holding, command_line, holding, standing_in};
 pub use run::{Finished, Run, RunError};
 pub use spawn::{Io, Spawn};
 pub use table::{Process, descendants, marked, process, session_members, zombie_children};

@@ -55,6 +55,11 @@ impl Log {
         self.entries.borrow().clone()
     }
 
+    /// Drops the entries in memory; the file keeps them.
+    pub(super) fn forget(&self) {
+        self.entries.send_modify(Vec::clear);
+    }
+
     /// Waits until the entries satisfy `enough`.
     pub(super) async fn until(&self, mut enough: impl FnMut(&[Asked]) -> bool) {
         let _ = self.entries.subscribe().wait_for(|entries| enough(entries)).await;

@@ -135,6 +135,12 @@ impl ScriptedModel {
         self.shared.log.all()
     }
 
+    /// Drops the requests so far from memory; a file of them stays whole. A run of thousands of turns
+    /// would otherwise hold each conversation once a request.
+    pub fn forget(&self) {
+        self.shared.log.forget();
+    }
+
     /// Waits until the requests for an answer satisfy `enough`.
     pub async fn wait_until(&self, mut enough: impl FnMut(&[Asked]) -> bool) {
         let answers =

@@ -3,8 +3,8 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Where the demo draws. Lines go to the caller's writer, the running step to standard error.
-pub(super) struct Screen<'a> {
+/// Where a play draws. Lines go to the caller's writer, the running step to standard error.
+pub struct Screen<'a> {
     out: Mutex<&'a mut (dyn Write + Send)>,
     bar: Option<ProgressBar>,
     quiet: bool,
@@ -12,7 +12,7 @@ pub(super) struct Screen<'a> {
 
 impl<'a> Screen<'a> {
     /// `quiet` draws nothing but the last object; a spinner turns only on a terminal.
-    pub(super) fn new(out: &'a mut (dyn Write + Send), quiet: bool) -> Self {
+    pub fn new(out: &'a mut (dyn Write + Send), quiet: bool) -> Self {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::new_spinner();
             if let Ok(style) =
@@ -27,21 +27,21 @@ impl<'a> Screen<'a> {
     }
 
     /// A step begins.
-    pub(super) fn begin(&self, name: &'static str) {
+    pub fn begin(&self, name: &str) {
         if let Some(bar) = &self.bar {
             bar.reset_elapsed();
-            bar.set_prefix(name);
+            bar.set_prefix(name.to_owned());
             bar.set_message("");
         }
     }
 
     /// A step is over.
-    pub(super) fn end(&self, name: &str, ok: bool, ms: u64) {
+    pub fn end(&self, name: &str, ok: bool, ms: u64) {
         self.line(&format!("{} {name:10} {ms:>6} ms", if ok { "ok  " } else { "FAIL" }));
     }
 
     /// Something that happens in the running step: a line of its own, and the spinner's text.
-    pub(super) fn tell(&self, text: &str) {
+    pub fn tell(&self, text: &str) {
         for line in text.lines() {
             self.line(&format!("     {line}"));
         }
@@ -51,21 +51,21 @@ impl<'a> Screen<'a> {
     }
 
     /// A line, unless the screen is quiet.
-    pub(super) fn line(&self, text: &str) {
+    pub fn line(&self, text: &str) {
         if !self.quiet {
             self.write(text);
         }
     }
 
     /// The last object of a quiet run.
-    pub(super) fn object(&self, text: &str) {
+    pub fn object(&self, text: &str) {
         if self.quiet {
             self.write(text);
         }
     }
 
     /// Takes the spinner away.
-    pub(super) fn close(&self) {
+    pub fn close(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -74,7 +74,7 @@ impl<'a> Screen<'a> {
     fn write(&self, text: &str) {
         let print = || {
             let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-            // A reader that has gone is no reason to leave things behind: the demo goes on.
+            // A reader that has gone is no reason to leave things behind: the play goes on.
             let _ = writeln!(out, "{text}").and_then(|()| out.flush());
         };
         match &self.bar {

@@ -1,4 +1,4 @@
-use super::stage::Stage;
+use super::Stage;
 use crate::process::{Identity, Io, Ladder, Run, Spawn};
 use anyhow::{Context, bail};
 use serde::Deserialize;
@@ -14,27 +14,30 @@ const READY: Duration = Duration::from_secs(30);
 const STOP: Duration = Duration::from_secs(45);
 
 /// The one line that `patchbay start --json` prints when it is ready.
-#[derive(Debug, Deserialize)]
-pub(super) struct Ready {
+#[derive(Debug, Clone, Deserialize)]
+pub struct Ready {
     /// The port on loopback.
-    pub(super) port: u16,
+    pub port: u16,
     /// The file that holds the access token.
-    pub(super) token_file: PathBuf,
+    pub token_file: PathBuf,
 }
 
-/// The server, a process of its own.
-pub(super) struct Server {
+/// The server, a process of its own. It is killed when this is dropped.
+pub struct Server {
     child: Child,
     identity: Option<Identity>,
     // Held open: a server whose standard output is closed would fail at its next word.
     _stdout: BufReader<ChildStdout>,
     /// What it said when it was ready.
-    pub(super) ready: Ready,
+    pub ready: Ready,
 }
 
 impl Server {
     /// Starts it and waits until it is ready.
-    pub(super) async fn start(program: &Path, stage: &Stage) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// It does not come up; the end of its log is in the words.
+    pub async fn start(program: &Path, stage: &Stage) -> anyhow::Result<Self> {
         let log = stage.file("server.log");
         let mut child = Spawn::new(program)
             .args(["start", "--port", "0", "--json", "--root"])
@@ -57,9 +60,39 @@ impl Server {
         Ok(Self { child, identity, _stdout: stdout, ready })
     }
 
+    /// Its process id; 0 when it has ended.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default()
+    }
+
+    /// Kills it with SIGKILL and reaps it.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
     /// Ends it with `patchbay stop` and waits for its exit.
-    pub(super) async fn stop(mut self, program: &Path, stage: &Stage) -> anyhow::Result<()> {
-        let run = Run::new(program).args(["stop"]).dir(stage.dir()).limit(STOP);
+    ///
+    /// # Errors
+    /// The stop fails, or the server goes on or ends in another way.
+    pub async fn stop(self, program: &Path, stage: &Stage) -> anyhow::Result<()> {
+        self.stop_with(program, stage, &["stop"]).await
+    }
+
+    /// As [`Server::stop`], with the arguments of the stop.
+    ///
+    /// # Errors
+    /// As [`Server::stop`].
+    pub async fn stop_with(
+        mut self,
+        program: &Path,
+        stage: &Stage,
+        args: &[&str],
+    ) -> anyhow::Result<()> {
+        let run = Run::new(program).args(args).dir(stage.dir()).limit(STOP);
         let run = stage.env.iter().fold(run, |run, (name, value)| run.env(name, value));
         let said = run.finish().await;
         let exit = tokio::time::timeout(Duration::from_secs(10), self.child.wait()).await;
