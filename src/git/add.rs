@@ -10,12 +10,15 @@ pub struct Added {
     pub changes: Vec<Change>,
     /// Nested repositories that were left out: git could only record a commit, not their files.
     pub nested: Vec<GitPath>,
+    /// The tree of the index now.
+    pub tree: String,
 }
 
 impl Stage {
-    /// Brings the index up to what is on disk (ignored files stay out) and says how it differs from
-    /// `reference`, a tree or commit. Nested repositories are left out and named. Submodules stay as
-    /// they are recorded: to look into one, git would run what its own configuration names.
+    /// Brings the index up to what is on disk (ignored files stay out), writes it as a tree and says how
+    /// it differs from `reference`, a tree or commit. Nested repositories are left out and named.
+    /// Submodules stay as they are recorded: to look into one, git would run what its own configuration
+    /// names.
     ///
     /// # Errors
     /// When git fails, for example at a file that cannot be read.
@@ -43,16 +46,17 @@ impl Stage {
             }
         }
         self.set_entries(&submodules).await?;
-        let mut changes = self.cached_changes(reference).await?;
+        let (mut changes, mut tree) =
+            tokio::try_join!(self.cached_changes(reference), self.write_tree())?;
         let links = new_links(&changes);
         if !links.is_empty() {
             self.forget(&links).await?;
-            changes = self.cached_changes(reference).await?;
+            (changes, tree) = tokio::try_join!(self.cached_changes(reference), self.write_tree())?;
             nested.extend(links);
         }
         nested.sort();
         nested.dedup();
-        Ok(Added { changes, nested })
+        Ok(Added { changes, nested, tree })
     }
 
     async fn nested_untracked(&self) -> Result<Vec<GitPath>, GitError> {
@@ -80,6 +84,9 @@ impl Stage {
 
     /// The submodules of the index that are directories on disk.
     async fn submodules_on_disk(&self) -> Result<Vec<(GitPath, Option<Entry>)>, GitError> {
+        if self.holds_only_files() {
+            return Ok(Vec::new());
+        }
         let out = self.run("ls-files").args(["-s", "-z"]).ok().await?;
         let records = out.stdout.split(|b| *b == 0).filter(|line| line.starts_with(b"160000 "));
         let mut found = Vec::new();

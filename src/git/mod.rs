@@ -6,6 +6,7 @@
 mod add;
 mod diff;
 mod error;
+mod index;
 mod path;
 mod program;
 mod read;

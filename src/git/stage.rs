@@ -1,6 +1,6 @@
 use super::diff::{changes_between, parse_changes, unexpected};
 use super::path::nul_joined;
-use super::{Change, Entry, Git, GitError, GitPath, GitRun, Repo};
+use super::{Change, Entry, Git, GitError, GitPath, GitRun, Repo, index};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -204,6 +204,9 @@ impl Stage {
     /// When git fails.
     pub async fn set_entries(&self, entries: &[(GitPath, Option<Entry>)]) -> Result<(), GitError> {
         self.forget(entries.iter().filter(|(_, entry)| entry.is_none()).map(|(p, _)| p)).await?;
+        if entries.iter().all(|(_, entry)| entry.is_none()) {
+            return Ok(());
+        }
         let mut lines = Vec::new();
         for (path, entry) in entries {
             let Some(entry) = entry else { continue };
@@ -287,8 +290,18 @@ impl Stage {
         &self,
         paths: impl IntoIterator<Item = &'a GitPath>,
     ) -> Result<(), GitError> {
+        let paths = nul_joined(paths);
+        // Even with nothing to do, git reads and writes the whole index.
+        if paths.is_empty() {
+            return Ok(());
+        }
         let run = self.run("update-index").args(["--force-remove", "-z", "--stdin"]);
-        run.stdin(nul_joined(paths)).ok().await.map(drop)
+        run.stdin(paths).ok().await.map(drop)
+    }
+
+    /// Whether the index is known to hold no submodule, without asking git.
+    pub(super) fn holds_only_files(&self) -> bool {
+        std::fs::read(&self.index).is_ok_and(|bytes| index::only_files(&bytes))
     }
 }
 

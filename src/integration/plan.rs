@@ -113,7 +113,7 @@ impl Integrations {
         plan.odd = odd_entries(&plan.stage).await?;
         let added = plan.stage.add_all(&preview.base_head).await?;
         preview.base_dirty = added.changes.into_iter().map(|change| change.path).collect();
-        preview.ours_tree = plan.stage.write_tree().await?;
+        preview.ours_tree = added.tree;
         Ok(())
     }
 

@@ -28,6 +28,15 @@ pub(super) fn find(repo: &Repo, tree: &Path) -> Result<Option<PathBuf>, Worktree
     Ok(None)
 }
 
+/// The commit that HEAD of a worktree is detached at, where its git directory says so in plain text; where
+/// it does not (a branch, a reftable), git is to be asked.
+pub(super) fn head(git_dir: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(git_dir.join("HEAD")).ok()?;
+    let oid = text.strip_suffix('\n')?;
+    let whole = matches!(oid.len(), 40 | 64) && oid.bytes().all(|b| b.is_ascii_hexdigit());
+    whole.then(|| oid.to_owned())
+}
+
 /// Forgets the worktree at `tree` and moves its files to `aside`. Call it under the metadata lock;
 /// delete `aside` outside of it.
 pub(super) fn detach(repo: &Repo, tree: &Path, aside: &Path) -> Result<(), WorktreeError> {

@@ -18,8 +18,7 @@ impl Worktrees {
         let stage = Stage::new(repo, scratch.path().join("index")).private_objects(&objects);
         stage.copy_index().await?;
         let staged = stage.run("ls-files").args(["-s", "-z"]).ok().await?;
-        stage.add_all("HEAD").await?;
-        let tree = stage.write_tree().await?;
+        let tree = stage.add_all("HEAD").await?.tree;
         let refs = repo
             .git
             .run(&repo.root, "for-each-ref")

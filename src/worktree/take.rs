@@ -88,6 +88,9 @@ async fn collect(repo: &Repo, row: &WorktreeRow, scratch: &Path) -> Result<Taken
     let stage = Stage::new(repo, scratch.join("index")).over(&git_dir, tree_dir);
     stage.copy_index().await?;
     let head = async {
+        if let Some(head) = admin::head(&git_dir) {
+            return Ok(head);
+        }
         let run = stage.run("rev-parse").args(["--verify", "--quiet", "HEAD^{commit}"]);
         Ok::<_, WorktreeError>(run.ok().await?.line())
     };
@@ -96,11 +99,8 @@ async fn collect(repo: &Repo, row: &WorktreeRow, scratch: &Path) -> Result<Taken
         tokio::try_join!(head, async { Ok(stage.add_all(&row.base_commit).await?) }, async {
             Ok(stage.ignored().await?)
         },)?;
-    let (tree, raw_commit) = tokio::try_join!(
-        async { Ok(stage.write_tree().await?) },
-        keep_exact_bytes(repo, &stage, tree_dir, scratch, &added.changes),
-    )?;
+    let raw_commit = keep_exact_bytes(repo, &stage, tree_dir, scratch, &added.changes).await?;
     let notes =
         SnapshotNotes { nested: added.nested, ignored_count: ignored.len(), ignored, raw_commit };
-    Ok(Taken { stage, tree, head, notes })
+    Ok(Taken { stage, tree: added.tree, head, notes })
 }
