@@ -41,10 +41,6 @@ impl Drawing {
         Self { depth, nodes: vec![start], parents: vec![0], children: vec![0], open: vec![0] }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
     pub(super) fn add(&mut self, node: Node) {
         self.open.truncate(node.depth);
         let parent = self.open.last().copied().unwrap_or_default();

@@ -11,6 +11,7 @@ mod changes;
 mod drawing;
 mod error;
 mod file;
+mod gather;
 mod guard;
 mod listing;
 mod matching;

@@ -1,15 +1,12 @@
 use super::beneath::Beneath;
 use super::matching::{FileGlob, Found, Line, Pattern, Seeker};
-use super::walk::{Deadline, Walk};
+use super::walk::{Deadline, Walk, threads};
 use super::{ContextError, SearchMatch, SearchResult, ShownPath};
 use ignore::WalkState;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
-
-/// Most threads of one search.
-const MAX_THREADS: usize = 8;
 
 /// The files to look into, relative to the workspace and sorted, and how many entries have no name
 /// because they cannot be read.
@@ -169,8 +166,4 @@ fn advice(more: bool, timed_out: bool) -> Option<String> {
         (false, false) => return None,
     };
     Some(text.to_owned())
-}
-
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_THREADS)
 }

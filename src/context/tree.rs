@@ -1,4 +1,5 @@
-use super::drawing::{Drawing, Node};
+use super::drawing::Drawing;
+use super::gather::{Gathered, gather};
 use super::walk::{Deadline, Walk};
 use super::{Context, ContextError, ShownPath, Workspace};
 use schemars::JsonSchema;
@@ -112,30 +113,11 @@ fn draw(
         }
         Err(source) => return Err(ContextError::Io { path: path.path, source }),
     }
-    let mut unreadable = 0;
-    let mut drawing = Drawing::new(depth);
     // One level more than is drawn, to count what is not.
-    let walker =
-        walk.builder().max_depth(Some(depth + 1)).sort_by_file_name(std::ffi::OsStr::cmp).build();
-    for entry in walker {
-        match entry {
-            Ok(entry) if entry.depth() == 0 => {}
-            Ok(entry) => {
-                let kind = entry.file_type();
-                drawing.add(Node {
-                    depth: entry.depth(),
-                    directory: kind.is_some_and(|k| k.is_dir()),
-                    link: kind.is_some_and(|k| k.is_symlink()),
-                    path: walk.relative(entry.path()).to_path_buf(),
-                });
-            }
-            Err(_) => unreadable += 1,
-        }
-        if drawing.len() >= MAX_WALKED {
-            break;
-        }
-    }
-    let full = drawing.len() >= MAX_WALKED;
+    let Gathered { nodes, unreadable, full } = gather(walk, depth + 1);
+    let full = full || nodes.len() > MAX_WALKED;
+    let mut drawing = Drawing::new(depth);
+    nodes.into_iter().take(MAX_WALKED).for_each(|node| drawing.add(node));
     let timed_out = walk.deadline.was_hit();
     let picture = drawing.finish(&path.path, most);
     Ok(TreeView {
