@@ -1,10 +1,11 @@
 use super::{Store, StoreError};
+use serde::Serialize;
 
 /// How many rows of the audit are kept; older ones go.
 const KEPT: i64 = 200_000;
 
 /// One call of a tool, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditRow {
     /// When it ended, Unix milliseconds.
     pub at: i64,
@@ -32,30 +33,28 @@ impl Store {
         sessions: &[String],
     ) -> Result<(), StoreError> {
         let now = self.now();
+        let json = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
+        let calls = serde_json::to_string(calls).map_err(json)?;
+        let sessions = serde_json::to_string(sessions).map_err(json)?;
         let mut tx = self.write().await?;
-        for call in calls {
-            sqlx::query!(
-                "INSERT INTO audit (at, client_ref, tool, target, outcome, took_us)
-                 VALUES (?, ?, ?, ?, ?, ?)",
-                call.at,
-                call.client_ref,
-                call.tool,
-                call.target,
-                call.outcome,
-                call.took_us
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
-        for session in sessions {
-            sqlx::query!(
-                "UPDATE mcp_sessions SET touched_at = ? WHERE session_key = ?",
-                now,
-                session
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
+        // One statement for all: each further one would cost a trip to SQLite's thread.
+        sqlx::query!(
+            "INSERT INTO audit (at, client_ref, tool, target, outcome, took_us)
+             SELECT c.value ->> 'at', c.value ->> 'client_ref', c.value ->> 'tool',
+                    c.value ->> 'target', c.value ->> 'outcome', c.value ->> 'took_us'
+             FROM json_each(?1) c ORDER BY c.key",
+            calls
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "UPDATE mcp_sessions SET touched_at = ?1
+             WHERE session_key IN (SELECT value FROM json_each(?2))",
+            now,
+            sessions
+        )
+        .execute(&mut *tx)
+        .await?;
         sqlx::query!("DELETE FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ?", KEPT)
             .execute(&mut *tx)
             .await?;

@@ -65,6 +65,63 @@ pub struct StateCount {
     pub count: i64,
 }
 
+struct RawCount {
+    state: String,
+    count: i64,
+}
+
+// Whether archived workers count is a word of the statement and no argument: only so can SQLite use the
+// index of the live ones.
+
+/// A page of the workers that a filter means.
+macro_rules! listed {
+    ($live:tt, $f:ident, $limit:ident) => {
+        select_workers!(
+            "WHERE "
+                + $live
+                + "(?1 IS NULL OR w.repo_key = ?1) AND (?2 IS NULL OR w.owner_ref = ?2)
+                   AND (?3 = 0 OR w.state NOT IN ('idle', 'failed', 'interrupted'))
+                   AND (?4 IS NULL OR w.created_at >= ?4)
+                   AND (?5 = 0 OR w.state <> 'idle' OR w.owner_ref = ?6 OR w.updated_at >= ?7)
+                   AND (?8 IS NULL OR (w.updated_at, w.id) < (?8, ?9))
+                 ORDER BY w.updated_at DESC, w.id DESC LIMIT ?10",
+            $f.repo_key,
+            $f.owner_ref,
+            $f.active_only,
+            $f.created_after,
+            $f.scoped,
+            $f.scope_owner,
+            $f.changed_since,
+            $f.after_at,
+            $f.after_id,
+            $limit
+        )
+    };
+}
+
+/// How many a filter means, by state.
+macro_rules! counted {
+    ($live:tt, $f:ident) => {
+        sqlx::query_as!(
+            RawCount,
+            "SELECT w.state, COUNT(*) AS count FROM workers w WHERE "
+                + $live
+                + "(?1 IS NULL OR w.repo_key = ?1) AND (?2 IS NULL OR w.owner_ref = ?2)
+                   AND (?3 = 0 OR w.state NOT IN ('idle', 'failed', 'interrupted'))
+                   AND (?4 IS NULL OR w.created_at >= ?4)
+                   AND (?5 = 0 OR w.state <> 'idle' OR w.owner_ref = ?6 OR w.updated_at >= ?7)
+                 GROUP BY w.state ORDER BY w.state",
+            $f.repo_key,
+            $f.owner_ref,
+            $f.active_only,
+            $f.created_after,
+            $f.scoped,
+            $f.scope_owner,
+            $f.changed_since
+        )
+    };
+}
+
 impl Store {
     /// The workers that a filter means, the last changed first, at most `limit`.
     ///
@@ -76,27 +133,10 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<WorkerRow>, StoreError> {
         let f = Bound::of(filter);
-        let raw = select_workers!(
-            "WHERE (?1 IS NULL OR w.repo_key = ?1) AND (?2 IS NULL OR w.owner_ref = ?2)
-               AND (?3 = 0 OR w.state NOT IN ('idle', 'failed', 'interrupted'))
-               AND (?4 = 1 OR w.archived_at IS NULL) AND (?5 IS NULL OR w.created_at >= ?5)
-               AND (?6 = 0 OR w.state <> 'idle' OR w.owner_ref = ?7 OR w.updated_at >= ?8)
-               AND (?9 IS NULL OR (w.updated_at, w.id) < (?9, ?10))
-             ORDER BY w.updated_at DESC, w.id DESC LIMIT ?11",
-            f.repo_key,
-            f.owner_ref,
-            f.active_only,
-            f.archived,
-            f.created_after,
-            f.scoped,
-            f.scope_owner,
-            f.changed_since,
-            f.after_at,
-            f.after_id,
-            limit
-        )
-        .fetch_all(self.read())
-        .await?;
+        let raw = match filter.archived {
+            true => listed!("", f, limit).fetch_all(self.read()).await?,
+            false => listed!("w.archived_at IS NULL AND ", f, limit).fetch_all(self.read()).await?,
+        };
         raw.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -109,27 +149,14 @@ impl Store {
         filter: &WorkerFilter,
     ) -> Result<Vec<StateCount>, StoreError> {
         let f = Bound::of(filter);
-        let rows = sqlx::query!(
-            "SELECT w.state, COUNT(*) AS count FROM workers w
-             WHERE (?1 IS NULL OR w.repo_key = ?1) AND (?2 IS NULL OR w.owner_ref = ?2)
-               AND (?3 = 0 OR w.state NOT IN ('idle', 'failed', 'interrupted'))
-               AND (?4 = 1 OR w.archived_at IS NULL) AND (?5 IS NULL OR w.created_at >= ?5)
-               AND (?6 = 0 OR w.state <> 'idle' OR w.owner_ref = ?7 OR w.updated_at >= ?8)
-             GROUP BY w.state ORDER BY w.state",
-            f.repo_key,
-            f.owner_ref,
-            f.active_only,
-            f.archived,
-            f.created_after,
-            f.scoped,
-            f.scope_owner,
-            f.changed_since
-        )
-        .fetch_all(self.read())
-        .await?;
-        rows.into_iter()
-            .map(|row| Ok(StateCount { state: WorkerState::parse(&row.state)?, count: row.count }))
-            .collect()
+        let rows = match filter.archived {
+            true => counted!("", f).fetch_all(self.read()).await?,
+            false => counted!("w.archived_at IS NULL AND ", f).fetch_all(self.read()).await?,
+        };
+        let count = |row: RawCount| {
+            Ok(StateCount { state: WorkerState::parse(&row.state)?, count: row.count })
+        };
+        rows.into_iter().map(count).collect()
     }
 
     /// Whether one of the workers changed after revision `since`.
@@ -271,7 +298,6 @@ struct Bound {
     repo_key: Option<String>,
     owner_ref: Option<String>,
     active_only: bool,
-    archived: bool,
     created_after: Option<i64>,
     scoped: bool,
     scope_owner: Option<String>,
@@ -287,7 +313,6 @@ impl Bound {
             repo_key: filter.repo_key.clone(),
             owner_ref: filter.owner_ref.clone(),
             active_only: filter.active_only,
-            archived: filter.archived,
             created_after: filter.created_after,
             scoped: filter.scope.is_some(),
             scope_owner: filter.scope.as_ref().and_then(|s| s.owner_ref.clone()),

@@ -120,13 +120,13 @@ impl TryFrom<RawWorker> for WorkerRow {
 
 /// Selects whole workers; the tail of the statement follows.
 macro_rules! select_workers {
-    ($tail:tt $(, $arg:expr)* $(,)?) => {
+    ($first:tt $(+ $tail:tt)* $(, $arg:expr)* $(,)?) => {
         sqlx::query_as!(
             $crate::store::workers::RawWorker,
             "SELECT w.id, w.repo_key, w.repo_root, w.repo_name, w.name, w.mode, w.model, w.effort,
                     w.owner_ref, w.owner_label, w.integrated_snapshot, w.current_turn, w.state,
                     w.queued, w.created_at, w.updated_at, w.archived_at, w.rev
-             FROM workers w " + $tail $(, $arg)*
+             FROM workers w " + $first $(+ $tail)* $(, $arg)*
         )
     };
 }
