@@ -9,6 +9,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// A batch is stored when its oldest event has waited this long …
 const OLDEST: Duration = Duration::from_millis(100);
+/// … when an event that somebody may wait for has waited this long …
+const NOTABLE: Duration = Duration::from_millis(5);
 /// … or when it has this many.
 const MOST: usize = 256;
 /// A batch that could not be stored is tried again after this, doubled up to five seconds.
@@ -57,10 +59,14 @@ impl Task {
     }
 
     async fn take(&mut self, work: Work) {
+        let mut patience = OLDEST;
         match work {
             Work::Event(event) => {
                 if event.phase == "completed" {
                     self.live.whole(&event.turn, &event.item);
+                }
+                if event.notable {
+                    patience = NOTABLE;
                 }
                 self.batch.push(event);
             }
@@ -78,8 +84,16 @@ impl Task {
         }
         if self.batch.len() >= MOST {
             self.store_batch().await;
-        } else if self.due.is_none() && self.has_work() {
-            self.due = Some(Instant::now() + OLDEST);
+        } else if self.has_work() {
+            self.store_within(patience);
+        }
+    }
+
+    /// What the store has refused keeps its time.
+    fn store_within(&mut self, patience: Duration) {
+        let at = Instant::now() + patience;
+        if self.due.is_none_or(|due| self.retry == RETRY && at < due) {
+            self.due = Some(at);
         }
     }
 
