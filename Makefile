@@ -41,8 +41,8 @@ lint: tools ## Format, clippy, queries, licences
 	@.ci/tools deny
 	cargo deny --log-level error check licenses bans sources
 
-bench: tools codex ## Measure the budgets
-	$(WITH_CODEX) cargo bench --benches
+bench: tools codex ## Measure the budgets (BENCH=--check fails on a missed one)
+	$(WITH_CODEX) cargo bench --bench budgets -- $(BENCH)
 
 docs: build ## API pages and the manual page, below target/
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
