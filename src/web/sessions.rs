@@ -190,7 +190,7 @@ impl SessionManager for Sessions {
         let held = match Answering::begin(answering, &message) {
             Ok(answering) => (calls, answering),
             Err(refusal) => {
-                let refusal = ServerSseMessage::from_message(refusal);
+                let refusal = ServerSseMessage::from_message(*refusal);
                 return Ok(stream::once(async move { refusal }).left_stream());
             }
         };
@@ -255,7 +255,7 @@ impl Answering {
     fn begin(
         ids: Arc<Mutex<HashSet<RequestId>>>,
         message: &ClientJsonRpcMessage,
-    ) -> Result<Self, ServerJsonRpcMessage> {
+    ) -> Result<Self, Box<ServerJsonRpcMessage>> {
         let ClientJsonRpcMessage::Request(request) = message else {
             return Ok(Self { ids, id: None });
         };
@@ -264,7 +264,8 @@ impl Answering {
             return Ok(Self { ids, id: Some(id) });
         }
         let words = "a request with this id is being answered in this session; use another id";
-        Err(ServerJsonRpcMessage::error(ErrorData::invalid_request(words, None), Some(id)))
+        let refusal = ErrorData::invalid_request(words, None);
+        Err(Box::new(ServerJsonRpcMessage::error(refusal, Some(id))))
     }
 }
 

@@ -63,7 +63,7 @@ impl Evidence<'_> {
             let pattern = format!("refs/patchbay/{id}/");
             let list = list.args(["--sort=refname", "--format=%(refname)"]).arg(pattern);
             let refs = list.ok().await?.line();
-            let last = refs.lines().filter(|line| line.contains("/snp_")).next_back();
+            let last = refs.lines().rfind(|line| line.contains("/snp_"));
             let last = last.with_context(|| format!("{} has no snapshot: {refs}", name.text()))?;
             let held = blobs(repo, last).await?;
             let there = hashes(repo, &worktree(self.stage, id)?).await?;

@@ -24,7 +24,7 @@ impl<'a> Lane<'a> {
         left: &'a AtomicU32,
         done: &'a AtomicU32,
     ) -> anyhow::Result<Self> {
-        let door = if number % 2 == 0 { Door::Modern } else { Door::Legacy };
+        let door = if number.is_multiple_of(2) { Door::Modern } else { Door::Legacy };
         let client = Client::bare(door, server, crate::stage::http()?).await?;
         Ok(Self { client, number, left, done })
     }

@@ -94,7 +94,7 @@ impl Soak {
                 next = turns + every;
                 samples.push(Sample::take(set.stage, server, turns));
                 set.stage.model.forget();
-                if samples.len() % 10 == 0 {
+                if samples.len().is_multiple_of(10) {
                     checks.line(&format!("     {turns} turns"));
                 }
             }
