@@ -19,6 +19,7 @@ impl Tasks {
     pub fn start(app: &Arc<App>) -> Self {
         let cancel = CancellationToken::new();
         let scheduler = tokio::spawn(run(app.clone(), cancel.clone()));
+        tokio::spawn(anchor(app.clone(), cancel.clone()));
         Self { cancel, scheduler }
     }
 
@@ -35,6 +36,25 @@ impl Tasks {
 async fn run(app: Arc<App>, cancel: CancellationToken) {
     recover(&app).await;
     app.workers.run(cancel).await;
+}
+
+/// How often what was committed is brought to the disk for good.
+const ANCHOR: std::time::Duration = std::time::Duration::from_secs(30);
+
+async fn anchor(app: Arc<App>, cancel: CancellationToken) {
+    let mut changed = app.store.watch();
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(ANCHOR) => {}
+        }
+        if changed.has_changed().unwrap_or(false) {
+            changed.mark_unchanged();
+            if let Err(error) = app.store.anchor().await {
+                tracing::warn!(%error, "the store was not brought to the disk");
+            }
+        }
+    }
 }
 
 /// Each step is on its own: one that fails is logged and leaves the others to be done.

@@ -31,6 +31,7 @@ fn the_house_stands() {
         ("anyhow below the doors", rules::anyhow_below(&house)),
         ("files a stranger looks for", rules::missing_files()),
         ("tests that SECURITY.md names", rules::unwritten_tests("SECURITY.md")),
+        ("tests that the traps of codex name", rules::unwritten_tests("docs/codex-traps.md")),
         ("tests that the pitfalls name", rules::unwritten_tests(PITFALLS)),
         ("pitfalls without a test", rules::unshown_rows(PITFALLS, 14)),
     ];

@@ -39,6 +39,9 @@ impl Engine {
         settings: &Settings,
     ) -> Result<Self, CliError> {
         let lock = EngineLock::try_acquire(&state).map_err(not_ours)?;
+        // A limit on the size of files makes writing fail, as a full disk does, instead of ending us.
+        let limit = rustix::process::Signal::XFSZ.as_raw();
+        let _ = signal(SignalKind::from_raw(limit));
         let token = Secret::ensure_token(&state)?;
         let app = App::open(AppOptions {
             state: state.clone(),

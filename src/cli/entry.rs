@@ -89,6 +89,8 @@ fn log_to_stderr(env: &Env) {
     let wanted = format!("{wanted},rmcp=warn");
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("warn"));
     let subscriber = tracing_subscriber::fmt()
+        // A log on a full disk must not panic, which a message about it would.
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));

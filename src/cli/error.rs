@@ -1,6 +1,7 @@
 use crate::config::ConfigError;
 use crate::paths::{PathError, StateError};
 use crate::secret::TokenError;
+use crate::store::StoreError;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
@@ -97,6 +98,11 @@ impl From<TokenError> for CliError {
 
 impl From<anyhow::Error> for CliError {
     fn from(error: anyhow::Error) -> Self {
+        if let Some(known) = error.downcast_ref::<StoreError>()
+            && known.code() != "internal_error"
+        {
+            return Self::failed(known.code(), known.to_string(), known.hint());
+        }
         match error.downcast::<Self>() {
             Ok(own) => own,
             Err(error) => Self::failed(

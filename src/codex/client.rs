@@ -1,16 +1,22 @@
 use super::CodexError;
+use super::activity::{self, Activity};
 use super::ask::{self, Asks, Waiting};
 use super::conn::{CallError, Conn};
+use super::large;
 use super::route::{Route, Step};
 use super::spool::Spool;
-use super::wire::{self, Incoming};
+use super::wire::Incoming;
 use crate::backend::{TurnEvent, Verdict};
+use crate::paths::StateDir;
 use crate::process::{Identity, end_all, marked};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::sync::Notify;
+use tokio_tungstenite::WebSocketStream;
 
 /// How long the items of ended commands are waited for.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -24,11 +30,15 @@ pub(super) struct Client {
 }
 
 #[derive(Debug, Default)]
-struct Routes(Mutex<HashMap<String, Arc<Route>>>);
+struct Routes {
+    by_thread: Mutex<HashMap<String, Arc<Route>>>,
+    /// Rings when a route goes.
+    calmer: Notify,
+}
 
 impl Routes {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Route>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_thread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn of(&self, thread: &str) -> Option<Arc<Route>> {
@@ -41,21 +51,45 @@ impl Routes {
         if routes.get(thread).is_some_and(|r| Arc::ptr_eq(r, route)) {
             routes.remove(thread);
         }
+        drop(routes);
+        self.calmer.notify_waiters();
     }
 }
 
 impl Client {
-    /// Connects to the app-server at `path`.
-    pub(super) async fn open(path: &Path, spool_file: PathBuf) -> Result<Self, CodexError> {
-        let (conn, spool) = Conn::open(path, spool_file).await?;
+    /// Speaks to the app-server over a stream.
+    pub(super) async fn over(
+        stream: WebSocketStream<UnixStream>,
+        state: &StateDir,
+    ) -> Result<Self, CodexError> {
+        let (conn, spool) = Conn::over(stream, state.run().join("codex.spool")).await?;
         let client = Self { conn, routes: Arc::default(), asks: Arc::default() };
         let pump = Pump {
             conn: Arc::downgrade(&client.conn),
             routes: Arc::clone(&client.routes),
             asks: Arc::clone(&client.asks),
+            state: state.clone(),
         };
         tokio::spawn(pump.run(spool));
         Ok(client)
+    }
+
+    /// What the app-server does.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(super) async fn activity(&self) -> Result<Activity, CallError> {
+        activity::of(&self.conn).await
+    }
+
+    /// Whether the events of a turn come along this connection.
+    pub(super) fn busy(&self) -> bool {
+        !self.routes.lock().is_empty()
+    }
+
+    /// Waits, at most `limit`, until a turn of this connection is over or the connection ends.
+    pub(super) async fn calmer(&self, limit: Duration) {
+        let _ = tokio::time::timeout(limit, self.routes.calmer.notified()).await;
     }
 
     /// Calls a method.
@@ -131,13 +165,17 @@ struct Pump {
     conn: std::sync::Weak<Conn>,
     routes: Arc<Routes>,
     asks: Arc<Asks>,
+    state: StateDir,
 }
 
 impl Pump {
     /// Runs until the connection ends.
     async fn run(self, spool: Arc<Spool>) {
         while let Some(text) = spool.pop().await {
-            match wire::parse(&text) {
+            let message = large::read(&text, &self.state);
+            // A large one need not stay while what it says finds its way.
+            drop(text);
+            match message {
                 Some(Incoming::Note { method, params }) => self.note(&method, &params).await,
                 Some(Incoming::Request { id, method, params }) => {
                     self.request(id, &method, &params).await;
@@ -146,6 +184,7 @@ impl Pump {
             }
         }
         let left: Vec<Arc<Route>> = self.routes.lock().drain().map(|(_, route)| route).collect();
+        self.routes.calmer.notify_waiters();
         for route in left {
             route.finish().await;
         }

@@ -1,13 +1,13 @@
 use super::spool::Spool;
-use super::wire::{self, Incoming, RpcError};
-use super::{CodexError, ask, socket};
+use super::wire::{self, Incoming, Kind, RpcError};
+use super::{CodexError, ask};
 use crate::backend::BackendError;
 use crate::failpoint;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 /// Bytes of messages that are kept in memory before the spool goes to a file.
-const SPOOL_MEMORY: usize = 64 << 20;
+const SPOOL_MEMORY: usize = 32 << 20;
 
 /// How long an ordinary call may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -82,13 +82,12 @@ impl Drop for Conn {
 }
 
 impl Conn {
-    /// Connects to the socket at `path` and initializes. Notifications go into the spool that is given
-    /// back; it closes when the connection ends.
-    pub(super) async fn open(
-        path: &Path,
+    /// Initializes over a stream. Notifications go into the spool that is given back; it closes when
+    /// the connection ends.
+    pub(super) async fn over(
+        stream: WebSocketStream<UnixStream>,
         spool_file: PathBuf,
     ) -> Result<(Arc<Self>, Arc<Spool>), CodexError> {
-        let stream = socket::connect(path).await.map_err(|e| CodexError::Start(e.to_string()))?;
         let (sink, source) = stream.split();
         let (out, queue) = mpsc::unbounded_channel();
         let spool = Arc::new(Spool::new(SPOOL_MEMORY, spool_file));
@@ -181,8 +180,27 @@ async fn read_all(
     waiting: Arc<Waiting>,
     out: mpsc::UnboundedSender<String>,
 ) {
+    let mut missed = HashSet::new();
     while let Some(Ok(message)) = source.next().await {
         let Message::Text(text) = message else { continue };
+        match wire::kind(&text) {
+            // Whoever is behind gets no pieces of output, only the word that some are missing: the whole
+            // item replaces them.
+            Kind::Delta if spool.behind() => {
+                if let Some((item, word)) = wire::gap(&text)
+                    && missed.insert(item)
+                {
+                    spool.push(word.into());
+                }
+                continue;
+            }
+            Kind::Delta | Kind::Note => {
+                missed.clear();
+                spool.push(text);
+                continue;
+            }
+            Kind::Other => {}
+        }
         match wire::parse(&text) {
             Some(Incoming::Answer { id, outcome }) => {
                 if let Some(caller) = lock(&waiting).remove(&id) {
@@ -193,10 +211,11 @@ async fn read_all(
                 if ask::kind(&method).is_none() {
                     let _ = out.send(wire::refusal(&id, &method));
                 }
-                spool.push(text.as_str().to_owned());
+                spool.push(text);
             }
-            Some(Incoming::Note { .. }) => spool.push(text.as_str().to_owned()),
-            None => tracing::warn!("a message of codex was not understood"),
+            Some(Incoming::Note { .. }) | None => {
+                tracing::warn!("a message of codex was not understood")
+            }
         }
     }
     lock(&waiting).clear();

@@ -1,4 +1,4 @@
-use super::CodexError;
+use super::{CodexError, socket};
 use crate::paths::StateDir;
 use crate::process::{Identity, Ladder};
 use serde::{Deserialize, Serialize};
@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
+use tokio_tungstenite::WebSocketStream;
 
 /// What a server asks of the sidecar: one JSON line each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,10 @@ pub(super) struct Facts {
     pub(super) bin: PathBuf,
     /// SHA-256 of the configuration it was started with.
     pub(super) config: String,
+    /// Where its socket really is, for the case that the link to it is deleted. A sidecar of an older
+    /// build does not say it.
+    #[serde(default)]
+    pub(super) socket: Option<PathBuf>,
 }
 
 /// What the sidecar answers.
@@ -49,7 +54,7 @@ pub(super) enum Answer {
 }
 
 /// The sidecar's control socket.
-pub(super) fn socket(state: &StateDir) -> PathBuf {
+pub(super) fn own_socket(state: &StateDir) -> PathBuf {
     state.run().join("sidecar.sock")
 }
 
@@ -73,6 +78,17 @@ pub(super) fn codex_log(state: &StateDir) -> PathBuf {
     state.logs().join("codex.log")
 }
 
+/// Connects to the app-server of these facts, wherever its socket is reachable.
+///
+/// # Errors
+/// When it is not, or when somebody else listens there.
+pub(super) async fn dial(
+    state: &StateDir,
+    facts: &Facts,
+) -> io::Result<WebSocketStream<UnixStream>> {
+    socket::connect_to(&codex_socket(state), facts.socket.as_deref(), &facts.codex).await
+}
+
 /// A connection to the sidecar. While it is open, the sidecar knows that a server is there.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -83,7 +99,7 @@ pub(super) struct Link {
 impl Link {
     /// Connects; `None` when no sidecar listens.
     pub(super) async fn connect(state: &StateDir) -> Option<Self> {
-        let stream = UnixStream::connect(socket(state)).await.ok()?;
+        let stream = UnixStream::connect(own_socket(state)).await.ok()?;
         let sidecar = stream.peer_cred().ok().and_then(|peer| Identity::of(peer.pid()?));
         Some(Self { stream: BufReader::new(stream), sidecar })
     }
@@ -138,5 +154,22 @@ fn failed(detail: String) -> CodexError {
         CodexError::Config(detail)
     } else {
         CodexError::Start(detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_sidecar_of_another_build_are_understood() {
+        let process = r#"{"pid":7,"start_time":1,"session":7,"more":0}"#;
+        let older = format!(
+            r#"{{"state":"up","sidecar":{process},"codex":{process},"version":"0.169.0","bin":"/b","config":"c"}}"#
+        );
+        let Ok(Answer::Up(facts)) = serde_json::from_str(&older) else { panic!("{older}") };
+        assert_eq!(facts.socket, None);
+        let newer = older.replace(r#""config""#, r#""unheard_of":[1],"config""#);
+        assert_eq!(serde_json::from_str::<Answer>(&newer).unwrap(), Answer::Up(facts));
     }
 }

@@ -24,6 +24,29 @@ pub enum CodexError {
     /// The sidecar cannot be reached.
     #[error("the sidecar cannot be reached: {0}")]
     Sidecar(String),
+    /// A codex that was never tried here failed its probe.
+    #[error(
+        "codex {version} failed the probe that comes before its first work, at step {step}: {detail}"
+    )]
+    Probe {
+        /// Its version.
+        version: String,
+        /// `start`, `answer`, `patch`, `command`, `steer` or `interrupt`.
+        step: String,
+        /// How.
+        detail: String,
+    },
+    /// The codex that is to be used is older than what it would have to go on with. What an older codex
+    /// appends to a thread cannot be read by the newer one any more (seen).
+    #[error("codex {ours} is older than codex {theirs}, which {what}: use {theirs} or newer again")]
+    Downgrade {
+        /// The version that is to be used.
+        ours: String,
+        /// The newer one.
+        theirs: String,
+        /// What the newer one does or did: `is running`, `wrote this thread`.
+        what: &'static str,
+    },
 }
 
 impl CodexError {
@@ -36,6 +59,8 @@ impl CodexError {
             Self::Start(_) => "codex_start_failed",
             Self::Config(_) => "codex_config_rejected",
             Self::Sidecar(_) => "sidecar_unreachable",
+            Self::Probe { .. } => "codex_probe_failed",
+            Self::Downgrade { .. } => "codex_downgrade",
         }
     }
 
@@ -54,6 +79,12 @@ impl CodexError {
                 "Check the `codex` section of your configuration and /etc/codex/config.toml; update codex if it is older than patchbay expects."
             }
             Self::Sidecar(_) => "Run `patchbay stop`, then start again.",
+            Self::Probe { .. } => {
+                "Run `patchbay install-codex` for the tested version, or name another codex with `--codex PATH`. The same one is probed again after an hour."
+            }
+            Self::Downgrade { .. } => {
+                "Name the newer codex with `--codex PATH` or PATCHBAY_CODEX; or end it with `patchbay stop` and start new workers."
+            }
         }
     }
 }

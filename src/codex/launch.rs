@@ -1,7 +1,10 @@
 use super::client::Client;
 use super::control::{self, Facts, Link};
+use super::locate::at_least;
 use super::sidecar::SidecarArgs;
+use super::socket::{self, SocketId};
 use super::{CodexError, CodexProgram, check, home};
+use crate::clock::Clock;
 use crate::config::CodexConfig;
 use crate::paths::{Env, StateDir};
 use crate::process::{Io, Spawn};
@@ -18,28 +21,121 @@ pub(super) struct Launch {
     pub(super) config: std::sync::Arc<CodexConfig>,
     pub(super) sidecar_program: PathBuf,
     pub(super) idle_seconds: u64,
+    pub(super) clock: Clock,
 }
 
-/// An app-server that took our configuration, and the connection to it.
+/// The app-server that new turns are to have.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) codex: CodexProgram,
+    settings: Value,
+    digest: String,
+}
+
+/// The connection to an app-server.
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) client: Client,
     pub(super) facts: Facts,
+    /// The socket that its path led to when it was connected to.
+    socket: Option<SocketId>,
+    /// Whether it took the configuration that it was started with.
+    sound: bool,
     /// Its being open tells the sidecar that we are there.
-    pub(super) _link: Link,
+    _link: Link,
+}
+
+impl Live {
+    /// Why new turns must not run here; `None` when they may.
+    ///
+    /// # Errors
+    /// [`CodexError::Downgrade`] when the plan is an older codex than this one.
+    pub(super) fn misfit(
+        &self,
+        plan: &Plan,
+        state: &StateDir,
+    ) -> Result<Option<&'static str>, CodexError> {
+        let facts = &self.facts;
+        if !at_least(&plan.codex.version, &facts.version) {
+            return Err(CodexError::Downgrade {
+                ours: plan.codex.version.clone(),
+                theirs: facts.version.clone(),
+                what: "is running",
+            });
+        }
+        Ok(if facts.version != plan.codex.version || facts.bin != plan.codex.binary {
+            Some("another codex is to be used")
+        } else if facts.config != plan.digest {
+            Some("the settings of codex have changed")
+        } else if !self.sound {
+            Some("it reads another configuration than was written")
+        } else if self.socket.is_none() || socket::id(&control::codex_socket(state)) != self.socket
+        {
+            Some("its socket was deleted or replaced")
+        } else {
+            None
+        })
+    }
 }
 
 impl Launch {
-    /// Reconnects to the app-server that runs, when it is the one we would start; else starts one.
-    pub(super) async fn live(&self, codex: &CodexProgram) -> Result<Live, CodexError> {
-        let settings = home::settings(codex, &self.env, &self.config, &self.state);
+    /// What is to run with this codex.
+    pub(super) fn plan(&self, codex: CodexProgram) -> Plan {
+        let settings = home::settings(&codex, &self.env, &self.config, &self.state);
         let digest = hex::encode(Sha256::digest(settings.to_string()));
-        let (link, facts) = match self.running(codex, &digest).await {
-            Some(found) => found,
-            None => self.start(codex, &settings, &digest).await?,
+        Plan { codex, settings, digest }
+    }
+
+    /// Connects to the app-server that runs, whichever it is: turns may run on it. One that cannot be
+    /// spoken to is ended.
+    pub(super) async fn running(&self, plan: Option<&Plan>) -> Option<Live> {
+        let mut link = Link::connect(&self.state).await?;
+        let refused = match link.hello().await {
+            Ok(facts) if !facts.codex.alive() => "codex is dead".to_owned(),
+            Ok(facts) => match self.client(&facts).await {
+                Ok(client) => return Some(self.known(client, facts, link, plan).await),
+                Err(error) => error.to_string(),
+            },
+            Err(error) => error.to_string(),
         };
-        match self.join(&settings).await {
-            Ok(client) => Ok(Live { client, facts, _link: link }),
+        // There is one sidecar at a time: this one is gone before another starts.
+        let ended = link.end().await;
+        tracing::warn!(refused, ?ended, "the sidecar that runs cannot be used and is replaced");
+        None
+    }
+
+    /// Compares what it reads with what it should, where it is the one that would be started.
+    async fn known(&self, client: Client, facts: Facts, link: Link, plan: Option<&Plan>) -> Live {
+        let same = plan.filter(|plan| plan.digest == facts.config);
+        let sound = match same {
+            Some(plan) => self.took(&client, plan).await.is_ok(),
+            None => false,
+        };
+        self.live(client, facts, link, sound)
+    }
+
+    fn live(&self, client: Client, facts: Facts, link: Link, sound: bool) -> Live {
+        let here = socket::id(&control::codex_socket(&self.state));
+        let real = facts.socket.as_deref();
+        let socket = here.filter(|id| real.is_none_or(|path| socket::id(path) == Some(*id)));
+        Live { client, facts, socket, sound, _link: link }
+    }
+
+    /// Starts a sidecar and its app-server; none must run.
+    ///
+    /// # Errors
+    /// [`CodexError`]; nothing is left running then.
+    pub(super) async fn start(&self, plan: &Plan) -> Result<Live, CodexError> {
+        check::sandbox_check(&plan.codex, &self.env, &self.state).await?;
+        home::write(&self.state, &plan.settings, &home::login(&self.env, &self.config))?;
+        self.spawn(plan)?;
+        let (link, facts) = self.up().await?;
+        let taken = match self.client(&facts).await {
+            Ok(client) => self.took(&client, plan).await.map(|()| client),
+            Err(error) => Err(error),
+        };
+        match taken {
+            Ok(client) => Ok(self.live(client, facts, link, true)),
             Err(error) => {
                 // No turn may run on it: it goes, so that the next attempt starts anew.
                 let _ = link.end().await;
@@ -48,34 +144,7 @@ impl Launch {
         }
     }
 
-    /// The sidecar that runs already. One with another codex or configuration is ended.
-    async fn running(&self, codex: &CodexProgram, digest: &str) -> Option<(Link, Facts)> {
-        let mut link = Link::connect(&self.state).await?;
-        let refused = match link.hello().await {
-            Ok(facts) if Self::usable(&facts, codex, digest) => return Some((link, facts)),
-            Ok(facts) => format!("codex {} has other settings, or is dead", facts.version),
-            Err(error) => error.to_string(),
-        };
-        // There is one sidecar at a time: this one is gone before another starts.
-        let ended = link.end().await;
-        tracing::info!(refused, ?ended, "the sidecar is replaced");
-        None
-    }
-
-    /// Whether it is the codex that we would start, with the same settings, and still alive.
-    fn usable(facts: &Facts, codex: &CodexProgram, digest: &str) -> bool {
-        facts.config == digest && facts.bin == codex.binary && facts.codex.alive()
-    }
-
-    async fn start(
-        &self,
-        codex: &CodexProgram,
-        settings: &Value,
-        digest: &str,
-    ) -> Result<(Link, Facts), CodexError> {
-        check::sandbox_check(codex, &self.env, &self.state).await?;
-        home::write(&self.state, settings, &home::login(&self.env, &self.config))?;
-        self.spawn(codex, digest)?;
+    async fn up(&self) -> Result<(Link, Facts), CodexError> {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         loop {
             if let Some(mut link) = Link::connect(&self.state).await {
@@ -94,13 +163,13 @@ impl Launch {
         }
     }
 
-    fn spawn(&self, codex: &CodexProgram, digest: &str) -> Result<(), CodexError> {
+    fn spawn(&self, plan: &Plan) -> Result<(), CodexError> {
         let log = self.state.logs().join("sidecar.log");
         let args = SidecarArgs {
             state: self.state.root().to_path_buf(),
-            bin: codex.binary.clone(),
-            version: codex.version.clone(),
-            config: digest.to_owned(),
+            bin: plan.codex.binary.clone(),
+            version: plan.codex.version.clone(),
+            config: plan.digest.clone(),
             idle_seconds: self.idle_seconds,
         };
         let mut child = Spawn::new(&self.sidecar_program)
@@ -119,12 +188,16 @@ impl Launch {
         Ok(())
     }
 
-    async fn join(&self, settings: &Value) -> Result<Client, CodexError> {
-        let spool = self.state.run().join("codex.spool");
-        let client = Client::open(&control::codex_socket(&self.state), spool).await?;
+    async fn client(&self, facts: &Facts) -> Result<Client, CodexError> {
+        let stream = control::dial(&self.state, facts).await;
+        let stream = stream.map_err(|e| CodexError::Start(e.to_string()))?;
+        Client::over(stream, &self.state).await
+    }
+
+    /// Whether codex took the configuration.
+    async fn took(&self, client: &Client, plan: &Plan) -> Result<(), CodexError> {
         let read = client.call("config/read", json!({ "includeLayers": true })).await?;
-        taken(&read, settings, &self.state)?;
-        Ok(client)
+        taken(&read, &plan.settings, &self.state)
     }
 }
 

@@ -1,5 +1,6 @@
 use super::client::Client;
-use super::route::{self, Route};
+use super::event;
+use super::route::Route;
 use super::{rollout, threads};
 use crate::backend::{
     Attached, BackendError, EventSink, ItemPhase, ThreadRef, ThreadSpec, TurnEvent, TurnSpec,
@@ -80,7 +81,7 @@ async fn ended(sink: &EventSink, thread: &ThreadRef, id: &str, turn: &Value) {
     if let Some(usage) = rollout::usage(thread.rollout.clone(), id).await {
         let _ = sink.send(TurnEvent::Usage { usage }).await;
     }
-    let _ = sink.send(TurnEvent::Ended(route::ending(turn))).await;
+    let _ = sink.send(TurnEvent::Ended(event::ending(turn))).await;
 }
 
 fn running(turn: &Value) -> bool {
@@ -126,8 +127,8 @@ fn open_items(turn: &Value) -> impl Iterator<Item = String> {
 fn items(turn: &Value) -> impl Iterator<Item = TurnEvent> {
     item_list(turn).flat_map(move |item| {
         let whole =
-            (!is_open(turn, item)).then(|| route::item(item, ItemPhase::Completed)).flatten();
-        route::item(item, ItemPhase::Started).into_iter().chain(whole)
+            (!is_open(turn, item)).then(|| event::item(item, ItemPhase::Completed)).flatten();
+        event::item(item, ItemPhase::Started).into_iter().chain(whole)
     })
 }
 

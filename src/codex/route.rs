@@ -1,10 +1,13 @@
-use super::wire;
-use crate::backend::{Ending, EventSink, ItemPhase, ThreadSpec, TurnEvent, TurnFailure};
+use super::event::{ending, event};
+use crate::backend::{Ending, EventSink, ItemPhase, Sandbox, ThreadSpec, TurnEvent};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
+
+/// Directories that codex's sandbox makes to mount over, and can leave behind (seen on 0.169.0).
+const MOUNT_POINTS: &[&str] = &[".agents", ".aws", ".codex"];
 
 /// The way of one turn's events from the connection to its sink.
 #[derive(Debug)]
@@ -14,6 +17,8 @@ pub(super) struct Route {
     pub(super) tmp: PathBuf,
     /// Whether the turn may ask for what its sandbox does not allow.
     pub(super) may_ask: bool,
+    /// The worker's worktree, where the sandbox can leave directories behind.
+    tree: Option<PathBuf>,
     state: Mutex<State>,
     /// Rings when the last open item is closed after the end of the turn.
     pub(super) settled: Notify,
@@ -72,10 +77,20 @@ impl Route {
         Self {
             sink,
             tmp: spec.tmp.clone(),
+            tree: (spec.sandbox == Sandbox::Worktree).then(|| spec.cwd.clone()),
             may_ask: spec.may_ask,
             state: Mutex::new(state),
             settled: Notify::new(),
             over,
+        }
+    }
+
+    /// Removes the mount points that are left; one that holds something is not empty and stays.
+    fn sweep(&self) {
+        for name in MOUNT_POINTS {
+            if let Some(tree) = &self.tree {
+                let _ = std::fs::remove_dir(tree.join(name));
+            }
         }
     }
 
@@ -240,57 +255,15 @@ impl Route {
             }
             state.ending.take()
         };
+        self.sweep();
         self.emit(ending.map_or(TurnEvent::Lost, TurnEvent::Ended)).await;
         self.over.send_replace(true);
     }
 }
 
-/// How a turn of the app-server ended.
-pub(super) fn ending(turn: &Value) -> Ending {
-    match turn["status"].as_str() {
-        Some("completed") => Ending::Completed,
-        Some("failed") => Ending::Failed(TurnFailure {
-            code: wire::failure_code(&turn["error"]["codexErrorInfo"]).to_owned(),
-            message: turn["error"]["message"].as_str().unwrap_or("codex gave no reason").to_owned(),
-        }),
-        _ => Ending::Interrupted,
-    }
-}
-
-/// An item of the app-server as an event.
-pub(super) fn item(item: &Value, phase: ItemPhase) -> Option<TurnEvent> {
-    Some(TurnEvent::Item {
-        item_id: item["id"].as_str()?.to_owned(),
-        phase,
-        kind: item["type"].as_str().unwrap_or("other").to_owned(),
-        payload: item.clone(),
-    })
-}
-
-fn event(method: &str, params: &Value) -> Option<TurnEvent> {
-    match method {
-        "item/started" => item(&params["item"], ItemPhase::Started),
-        "item/completed" => item(&params["item"], ItemPhase::Completed),
-        "item/agentMessage/delta"
-        | "item/commandExecution/outputDelta"
-        | "item/reasoning/summaryTextDelta" => Some(TurnEvent::Delta {
-            item_id: params["itemId"].as_str()?.to_owned(),
-            text: params["delta"].as_str()?.to_owned(),
-            gap: false,
-        }),
-        "thread/tokenUsage/updated" => {
-            Some(TurnEvent::Usage { usage: params["tokenUsage"].clone() })
-        }
-        "error" => Some(TurnEvent::Error {
-            message: params["error"]["message"].as_str().unwrap_or_default().to_owned(),
-            will_retry: params["willRetry"].as_bool().unwrap_or(false),
-        }),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::event::item;
     use super::*;
     use serde_json::json;
     use tokio::sync::mpsc;

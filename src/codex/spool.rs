@@ -4,6 +4,13 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// Larger messages go to the file at once, in bytes.
+const LARGE: usize = 1 << 20;
+
+/// With more in memory the taker is behind, in bytes.
+const BEHIND: usize = 4 << 20;
 
 /// A queue between the socket's reader and everybody else. Putting in never waits for a consumer: above
 /// a limit in memory, messages go to a file. (The app-server drops a client that does not read for some
@@ -18,7 +25,7 @@ pub(super) struct Spool {
 
 #[derive(Debug, Default)]
 struct State {
-    queue: VecDeque<String>,
+    queue: VecDeque<Utf8Bytes>,
     bytes: usize,
     overflow: Option<Overflow>,
     closed: bool,
@@ -43,9 +50,11 @@ impl Spool {
     }
 
     /// Puts a message in. When the disk refuses, it stays in memory.
-    pub(super) fn push(&self, message: String) {
+    pub(super) fn push(&self, message: Utf8Bytes) {
         let mut state = self.lock();
-        let full = state.bytes + message.len() > self.memory || state.overflow.is_some();
+        let full = message.len() > LARGE
+            || state.bytes + message.len() > self.memory
+            || state.overflow.is_some();
         if !(full && self.spill(&mut state, &message)) {
             state.bytes += message.len();
             state.queue.push_back(message);
@@ -54,11 +63,17 @@ impl Spool {
         self.ready.notify_one();
     }
 
-    fn spill(&self, state: &mut State, message: &str) -> bool {
+    fn spill(&self, state: &mut State, message: &Utf8Bytes) -> bool {
         if state.overflow.is_none() {
             state.overflow = Overflow::create(&self.file).ok();
         }
-        state.overflow.as_mut().is_some_and(|o| o.put(message.as_bytes()).is_ok())
+        state.overflow.as_mut().is_some_and(|o| o.put(message.as_str().as_bytes()).is_ok())
+    }
+
+    /// Whether whoever takes messages is far behind.
+    pub(super) fn behind(&self) -> bool {
+        let state = self.lock();
+        state.overflow.is_some() || state.bytes > BEHIND
     }
 
     /// No more messages will come.
@@ -68,7 +83,7 @@ impl Spool {
     }
 
     /// Takes the oldest message; waits for one. `None` after the last one of a closed spool.
-    pub(super) async fn pop(&self) -> Option<String> {
+    pub(super) async fn pop(&self) -> Option<Utf8Bytes> {
         loop {
             {
                 let mut state = self.lock();
@@ -85,7 +100,7 @@ impl Spool {
 }
 
 impl State {
-    fn take(&mut self) -> Option<String> {
+    fn take(&mut self) -> Option<Utf8Bytes> {
         if let Some(message) = self.queue.pop_front() {
             self.bytes -= message.len();
             return Some(message);
@@ -114,7 +129,7 @@ impl Overflow {
         Ok(())
     }
 
-    fn get(&mut self) -> Option<String> {
+    fn get(&mut self) -> Option<Utf8Bytes> {
         if self.read_at >= self.write_at {
             return None;
         }
@@ -125,7 +140,7 @@ impl Overflow {
         let mut bytes = vec![0_u8; usize::try_from(length).ok()?];
         self.file.read_exact(&mut bytes).ok()?;
         self.read_at += 8 + length;
-        String::from_utf8(bytes).ok()
+        String::from_utf8(bytes).ok().map(Utf8Bytes::from)
     }
 }
 
@@ -139,15 +154,29 @@ mod tests {
         let dir = tempfile::tempdir_in("target/tmp").unwrap();
         let spool = Spool::new(10, dir.path().join("spool"));
         for n in 0..50 {
-            spool.push(format!("message {n}"));
+            spool.push(format!("message {n}").into());
         }
         assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none());
         for n in 0..50 {
-            assert_eq!(spool.pop().await.unwrap(), format!("message {n}"));
+            assert_eq!(spool.pop().await.unwrap().as_str(), format!("message {n}"));
         }
-        spool.push("after".to_owned());
+        spool.push("after".into());
         spool.close();
-        assert_eq!(spool.pop().await.as_deref(), Some("after"));
+        assert_eq!(spool.pop().await.unwrap().as_str(), "after");
         assert_eq!(spool.pop().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_large_message_waits_in_the_file() {
+        std::fs::create_dir_all("target/tmp").unwrap();
+        let dir = tempfile::tempdir_in("target/tmp").unwrap();
+        let spool = Spool::new(64 << 20, dir.path().join("spool"));
+        assert!(!spool.behind());
+        spool.push("x".repeat(2 << 20).into());
+        assert_eq!(spool.lock().bytes, 0);
+        assert!(spool.behind());
+        spool.push("after".into());
+        assert_eq!(spool.pop().await.unwrap().len(), 2 << 20);
+        assert_eq!(spool.pop().await.unwrap().as_str(), "after");
     }
 }

@@ -1,7 +1,7 @@
 use super::client::Client;
 use super::conn::CallError;
 use super::locate::at_least;
-use super::{home, profile};
+use super::{CodexError, home, profile};
 use crate::backend::{BackendError, Sandbox, ThreadRef, ThreadSpec, TurnSpec};
 use crate::paths::Env;
 use serde_json::{Map, Value, json};
@@ -103,10 +103,12 @@ async fn resume(
 ) -> Result<ThreadRef, BackendError> {
     // An older codex that appends to the record makes it unreadable for the newer one (seen).
     if !at_least(version, &thread.agent_version) {
-        return Err(BackendError::Refused(format!(
-            "the thread was written by codex {}, which is newer than {version}",
-            thread.agent_version
-        )));
+        return Err(CodexError::Downgrade {
+            ours: version.to_owned(),
+            theirs: thread.agent_version.clone(),
+            what: "wrote this thread",
+        }
+        .into());
     }
     params.insert("threadId".to_owned(), json!(thread.id));
     params.insert("excludeTurns".to_owned(), json!(true));

@@ -1,4 +1,7 @@
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// A message from the app-server, by what must be done with it. It carries no `jsonrpc` member.
 #[derive(Debug)]
@@ -59,6 +62,44 @@ pub(super) fn parse(text: &str) -> Option<Incoming> {
         }
         (None, None) => None,
     }
+}
+
+/// What a message is, seen without reading it whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A piece of output, which is live only.
+    Delta,
+    /// Another notification.
+    Note,
+    /// An answer, a request, or nothing that is understood.
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Head<'a> {
+    id: Option<IgnoredAny>,
+    #[serde(borrow)]
+    method: Option<Cow<'a, str>>,
+}
+
+/// Tells what a message is.
+pub(super) fn kind(text: &str) -> Kind {
+    match serde_json::from_str(text) {
+        Ok(Head { id: None, method: Some(method) }) => {
+            let piece = method.ends_with("/delta") || method.ends_with("Delta");
+            if piece { Kind::Delta } else { Kind::Note }
+        }
+        _ => Kind::Other,
+    }
+}
+
+/// The item of a delta, and a delta in its place that says only that pieces are missing.
+pub(super) fn gap(text: &str) -> Option<(String, String)> {
+    let Some(Incoming::Note { method, mut params }) = parse(text) else { return None };
+    let item = params["itemId"].as_str()?.to_owned();
+    params["delta"] = json!("");
+    params["gap"] = json!(true);
+    Some((item, json!({ "method": method, "params": params }).to_string()))
 }
 
 pub(super) fn request(id: u64, method: &str, params: &Value) -> String {
@@ -129,6 +170,26 @@ mod tests {
             Some(Incoming::Note { .. })
         ));
         assert!(parse("garbage").is_none());
+    }
+
+    #[test]
+    fn deltas_are_told_from_other_notes() {
+        for (method, wanted) in [
+            ("item/agentMessage/delta", Kind::Delta),
+            ("item/commandExecution/outputDelta", Kind::Delta),
+            ("item/completed", Kind::Note),
+        ] {
+            assert_eq!(kind(&json!({ "method": method, "params": {} }).to_string()), wanted);
+        }
+        assert_eq!(kind(r#"{"id":1,"method":"item/agentMessage/delta"}"#), Kind::Other);
+        assert_eq!(kind(r#"{"id":1,"result":{}}"#), Kind::Other);
+        assert_eq!(kind("garbage"), Kind::Other);
+        let params = json!({ "threadId": "t", "turnId": "u", "itemId": "i", "delta": "piece" });
+        let note = json!({ "method": "item/agentMessage/delta", "params": params }).to_string();
+        let (item, word) = gap(&note).unwrap();
+        assert_eq!(item, "i");
+        let Some(Incoming::Note { params, .. }) = parse(&word) else { panic!("{word}") };
+        assert_eq!((&params["delta"], &params["gap"]), (&json!(""), &json!(true)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use super::Finding;
 use crate::backend::BackendError;
-use crate::codex::{self, BASELINE, CodexProgram, Login, locate, sandbox_check};
+use crate::clock::Clock;
+use crate::codex::{self, BASELINE, CodexProgram, Login, Probed, locate, probed, sandbox_check};
 use crate::config::Config;
 use crate::paths::{Env, StateDir};
 use std::path::Path;
@@ -12,28 +13,40 @@ pub(super) async fn examine(env: &Env, state: &StateDir, config: &Config) -> Vec
         Ok(codex) => sandbox(codex, env, state).await,
         Err(_) => Finding::fail("sandbox", "not tried: there is no codex", "Mend codex first."),
     };
-    vec![program(found), sandbox, login(env, config)]
+    vec![program(found, state), sandbox, login(env, config)]
 }
 
-fn program(found: Result<CodexProgram, BackendError>) -> Finding {
-    match found {
-        Ok(codex) => {
-            let detail = format!(
-                "codex {} ({}), whole: {}",
-                codex.version,
-                codex.source,
-                codex.binary.display()
-            );
-            if codex.version == BASELINE {
-                return Finding::pass("codex", detail);
-            }
-            let fix = format!("`patchbay install-codex` fetches {BASELINE}, which is tested.");
-            Finding::warn("codex", format!("{detail}; newer than the tested {BASELINE}"), fix)
-        }
+fn program(found: Result<CodexProgram, BackendError>, state: &StateDir) -> Finding {
+    const ID: &str = "codex";
+    const FIX: &str = "Run `patchbay install-codex`.";
+    let codex = match found {
+        Ok(codex) => codex,
         Err(BackendError::Unavailable { message, hint, .. }) => {
-            Finding::fail("codex", message, hint)
+            return Finding::fail(ID, message, hint);
         }
-        Err(error) => Finding::fail("codex", error.to_string(), "Run `patchbay install-codex`."),
+        Err(error) => return Finding::fail(ID, error.to_string(), FIX),
+    };
+    let CodexProgram { version, source, binary, .. } = &codex;
+    let detail = format!("codex {version} ({source}), whole: {}", binary.display());
+    if *version == BASELINE {
+        return Finding::pass(ID, detail);
+    }
+    let tested = format!("`patchbay install-codex` fetches {BASELINE}, which is tested.");
+    let newer = format!("{detail}; newer than the tested {BASELINE}");
+    match probed(state, &codex, Clock::system().now_ms()) {
+        Err(error) => Finding::fail(ID, format!("{detail}; it cannot be read: {error}"), FIX),
+        Ok(None) => Finding::warn(ID, format!("{newer}; its first turn probes it"), tested),
+        Ok(Some(Probed { failed: None, .. })) => {
+            Finding::pass(ID, format!("{newer}; it passed the probe"))
+        }
+        Ok(Some(Probed { failed: Some((step, how)), .. })) => {
+            let detail = format!("{newer}; it failed the probe at step {step}: {how}");
+            Finding::fail(
+                ID,
+                detail,
+                format!("{tested} The same one is probed again after an hour."),
+            )
+        }
     }
 }
 

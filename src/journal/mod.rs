@@ -12,4 +12,5 @@ mod writer;
 mod tests;
 
 pub use live::LiveDelta;
+pub use payload::keep as keep_payload;
 pub use writer::{Journal, JournalError};

@@ -5,13 +5,14 @@ use sha2::{Digest, Sha256};
 /// Larger payloads go to a file; the row keeps the digest.
 const LARGEST: usize = 1 << 20;
 
-/// Gives back what the row holds of a payload: itself, or where it is.
+/// Puts a payload over 1 MiB into a file of its own and gives back what an event holds instead: where it
+/// is. `None` for a smaller one, which stays in the event. The same payload has the same file.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub(super) fn keep(state: &StateDir, payload: String) -> Result<String, StateError> {
+pub fn keep(state: &StateDir, payload: &str) -> Result<Option<String>, StateError> {
     if payload.len() <= LARGEST {
-        return Ok(payload);
+        return Ok(None);
     }
     let digest = hex::encode(Sha256::digest(payload.as_bytes()));
     let dir = state.private_dir(&state.root().join("artifacts/payloads"))?;
@@ -19,7 +20,7 @@ pub(super) fn keep(state: &StateDir, payload: String) -> Result<String, StateErr
     if !path.exists() {
         state.write_private(&path, payload.as_bytes())?;
     }
-    Ok(json!({ "file": digest, "sha256": digest, "bytes": payload.len() }).to_string())
+    Ok(Some(json!({ "file": digest, "sha256": digest, "bytes": payload.len() }).to_string()))
 }
 
 /// The payload that a row stands for.

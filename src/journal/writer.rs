@@ -49,10 +49,14 @@ impl Journal {
     /// Waits only when 4,096 events are waiting already.
     ///
     /// # Errors
-    /// [`JournalError::Closed`], or [`JournalError::NotStored`] for a payload that fits no file.
+    /// [`JournalError::Closed`].
     pub async fn append(&self, mut event: NewEvent) -> Result<(), JournalError> {
-        event.payload = payload::keep(&self.state, event.payload)
-            .map_err(|error| JournalError::NotStored(error.to_string()))?;
+        match payload::keep(&self.state, &event.payload) {
+            Ok(Some(kept)) => event.payload = kept,
+            Ok(None) => {}
+            // It stays in the row, which is tried again until there is room.
+            Err(error) => tracing::warn!(%error, "a large payload got no file of its own"),
+        }
         self.send(Work::Event(event)).await
     }
 

@@ -1,4 +1,4 @@
-//! A scripted stand-in for the model's API, for the demo, evals and tests.
+//! A scripted stand-in for the model's API, for the demo, evals, tests, and the probe of an unknown codex.
 //!
 //! It speaks enough of the OpenAI Responses API over SSE for the real codex to work against it, with
 //! no account and no network: what the "model" does is written into the prompt as a marker

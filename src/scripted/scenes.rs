@@ -49,7 +49,7 @@ pub(super) struct Scene<'a> {
 /// | `slow` | `words`, `d` seconds | streams word by word |
 /// | `think` | `s` | silence, then words |
 /// | `gate` | `name` | silence until the gate is opened, then words |
-/// | `hugemsg` | `kb` | a huge message |
+/// | `hugemsg` | `kb`, `piece` characters | a huge message |
 /// | `echoall`; `dump` | | the history; the shape of the request |
 /// | `err400`…`err599` | `fails`, `ra`, `code`, `type` | fails so often, then recovers |
 /// | `cut`, `badjson` | `fails` | a broken stream, then recovers |
@@ -152,7 +152,8 @@ fn words(scene: &Scene<'_>) -> Option<Reply> {
         }
         "hugemsg" => {
             let kb = scene.marker.number("kb", 1000_usize).min(65_536);
-            Reply { piece: 4096, ..scene.raw(&"0123456789abcdef".repeat(kb * 64)) }
+            let piece = scene.marker.number("piece", 4096_usize).max(1);
+            Reply { piece, ..scene.raw(&"0123456789abcdef".repeat(kb * 64)) }
         }
         "badschema" => scene.raw("this is not json at all"),
         "echoall" => scene.say(&format!("HISTORY {}", acts::history(scene.request))),

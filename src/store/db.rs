@@ -1,5 +1,7 @@
 use super::StoreError;
+use super::anchor::{self, Anchor};
 use crate::clock::Clock;
+use sqlx::Row;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -17,14 +19,18 @@ pub struct Store {
     readers: SqlitePool,
     clock: Clock,
     changed: watch::Sender<i64>,
+    path: std::sync::Arc<Path>,
 }
 
 impl Store {
     /// Opens (or makes) the database at `path` and brings its schema up to date.
     ///
     /// # Errors
-    /// [`StoreError::Migrate`] when the schema is newer than this program; [`StoreError::Sql`] otherwise.
+    /// [`StoreError::Migrate`] when the schema is newer than this program; [`StoreError::CutShort`] and
+    /// [`StoreError::Damaged`] when it lost something, and then nothing is changed;
+    /// [`StoreError::Sql`] otherwise.
     pub async fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+        anchor::inspect(path).await?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -45,7 +51,37 @@ impl Store {
             SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options.read_only(true));
         let rev =
             sqlx::query_scalar!("SELECT rev FROM revision WHERE id = 1").fetch_one(&writer).await?;
-        Ok(Self { writer, readers, clock, changed: watch::Sender::new(rev) })
+        let changed = watch::Sender::new(rev);
+        let store = Self { writer, readers, clock, changed, path: path.into() };
+        store.anchor().await?;
+        Ok(store)
+    }
+
+    /// Brings what was committed to the disk for good, and notes how much that is. Readers and writers
+    /// need not wait for it.
+    ///
+    /// # Errors
+    /// SQLite's own.
+    pub async fn anchor(&self) -> Result<(), StoreError> {
+        let mut conn = self.writer.acquire().await?;
+        let rev = sqlx::query_scalar!("SELECT rev FROM revision WHERE id = 1")
+            .fetch_one(&mut *conn)
+            .await?;
+        let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut *conn).await?;
+        let (busy, log, done): (i64, i64, i64) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        if busy == 0 && log == done {
+            Anchor::put(&self.path, rev);
+        }
+        Ok(())
+    }
+
+    /// Bounds the file, as a full disk would.
+    #[cfg(test)]
+    pub(in crate::store) async fn limit_pages(&self, most: i64) {
+        let limit = format!("PRAGMA max_page_count = {most}");
+        let limit = sqlx::AssertSqlSafe(limit);
+        sqlx::query(limit).execute(&self.writer).await.unwrap();
     }
 
     /// The pool for reading.
@@ -56,7 +92,15 @@ impl Store {
 
     /// Begins a write transaction; it rolls back unless it is given to [`Store::commit`].
     pub(in crate::store) async fn write(&self) -> Result<Write, StoreError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        match self.writer.begin_with("BEGIN IMMEDIATE").await {
+            // SQLite ends a transaction by itself when the disk is full, which the library does not notice:
+            // it would take the connection for one in a transaction for ever (seen on sqlx 0.9).
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.writer.acquire().await?.close().await?;
+                Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            begun => Ok(begun?),
+        }
     }
 
     /// Takes the next revision inside a transaction, for the rows that it changes.
@@ -91,6 +135,9 @@ impl Store {
     /// Closes the pools; pending writes are finished first.
     pub async fn close(&self) {
         self.readers.close().await;
+        if let Err(error) = self.anchor().await {
+            tracing::warn!(%error, "the store was not brought to the disk before its end");
+        }
         self.writer.close().await;
     }
 }

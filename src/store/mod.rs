@@ -3,6 +3,7 @@
 //! Owns the schema (`migrations/`), the row types and the state enums. A change that spans tables is
 //! one verb here, in one transaction. Only this room may hold SQL; it knows nothing of git, codex or MCP.
 
+mod anchor;
 mod approvals;
 mod audit;
 mod db;

@@ -88,7 +88,11 @@ impl Workers {
                 if active.stop.is_cancelled() {
                     return Ok(Outcome::NotBegun);
                 }
-                self.open_thread(prepared).await?
+                // Codex may be waited for, until turns on an older one are over.
+                tokio::select! {
+                    opened = self.open_thread(prepared) => opened?,
+                    () = active.stop.cancelled() => return Ok(Outcome::NotBegun),
+                }
             }
         };
         if entry == Entry::Fresh && active.stop.is_cancelled() {

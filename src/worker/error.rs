@@ -107,7 +107,8 @@ impl WorkerError {
             Self::Git(GitError::NoCommit(_)) => "no_commit",
             Self::Git(_) => "git_failed",
             Self::Worktree(error) => error.code(),
-            Self::Journal(_) | Self::Store(_) => "internal_error",
+            Self::Store(error) | Self::Journal(JournalError::Store(error)) => error.code(),
+            Self::Journal(_) => "internal_error",
         }
     }
 
@@ -152,6 +153,7 @@ impl WorkerError {
                 "The conversation is lost; start a new worker and give it the context."
             }
             Self::Argument(_) => "Correct the argument and call again.",
+            Self::Store(error) | Self::Journal(JournalError::Store(error)) => error.hint(),
             _ => "Look at the server's log; `patchbay doctor` checks the set-up.",
         };
         text.to_owned()

@@ -5,15 +5,35 @@ use super::prepare::Prepared;
 use crate::backend::Ending;
 use crate::config::ResumeInterrupted;
 use crate::failpoint;
+use crate::ids::TurnId;
+use crate::journal::JournalError;
 use crate::store::{
     EventRow, NewTurn, StoreError, TurnEnd, TurnLease, TurnRow, TurnState, Verified, WorkerMode,
 };
+use crate::worktree::WorktreeError;
+use serde::Deserialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Tries to store the end of a turn when the store refuses; the pause doubles from 100 ms.
+/// Tries to store the end of a turn when the store refuses for another reason than a full disk; the
+/// pause doubles.
 const TRIES: u32 = 6;
+
+/// The first pause between tries, and the longest.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Bytes of a message that become the report; the journal keeps it whole.
+const LONGEST_REPORT: usize = 1 << 20;
+
+/// What is read of a message, without a copy where that can be.
+#[derive(Deserialize)]
+struct Said<'a> {
+    #[serde(borrow)]
+    text: Cow<'a, str>,
+}
 
 type Why = Option<(String, String)>;
 
@@ -52,11 +72,21 @@ impl Workers {
         self.finish(lease, &end).await;
     }
 
+    /// Waits until the events of the turn are stored, however long the store refuses: a report that is
+    /// read before would be another one.
     async fn flush(&self, turn: &TurnRow) {
         let journal = &self.room.deps.journal;
         let _ = journal.over(turn.id.clone()).await;
-        if let Err(error) = journal.flush().await {
-            tracing::error!(%error, turn = %turn.id, "the journal could not be flushed");
+        let mut pause = PAUSE;
+        loop {
+            match journal.flush().await {
+                Ok(()) | Err(JournalError::Closed) => return,
+                Err(error) => {
+                    tracing::error!(%error, turn = %turn.id, "the journal could not be flushed");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST);
         }
     }
 
@@ -72,7 +102,16 @@ impl Workers {
         if !again {
             return false;
         }
-        match self.store().requeue_turn(lease, broken).await {
+        let mut pause = PAUSE;
+        let queued = loop {
+            match self.store().requeue_turn(lease, broken).await {
+                Err(error) if error.is_full() => {
+                    wait_for_room(&lease.turn, &error, &mut pause).await
+                }
+                queued => break queued,
+            }
+        };
+        match queued {
             Ok(_) => true,
             Err(StoreError::Conflict) => false,
             Err(error) => {
@@ -129,7 +168,15 @@ impl Workers {
             return Ok(());
         }
         let worktrees = &self.room.deps.worktrees;
-        let taken = worktrees.snapshot(&prepared.repo, &turn.worker, Some(&turn.id)).await;
+        let mut pause = PAUSE;
+        let taken = loop {
+            match worktrees.snapshot(&prepared.repo, &turn.worker, Some(&turn.id)).await {
+                Err(WorktreeError::Store(error)) if error.is_full() => {
+                    wait_for_room(&turn.id, &error, &mut pause).await;
+                }
+                taken => break taken,
+            }
+        };
         taken.map(|_| ()).map_err(|error| {
             tracing::error!(%error, turn = %turn.id, "no snapshot after a turn");
             let text = format!("the turn ended, but its files could not be recorded: {error}");
@@ -159,8 +206,15 @@ impl Workers {
 
     pub(super) fn text_of(&self, event: &EventRow) -> Option<String> {
         let payload = self.room.deps.journal.payload(event).ok()?;
-        let payload: Value = serde_json::from_str(&payload).ok()?;
-        payload.get("text").and_then(Value::as_str).map(str::to_owned)
+        let Said { text } = serde_json::from_str(&payload).ok()?;
+        let end = text.floor_char_boundary(LONGEST_REPORT);
+        if end == text.len() {
+            return Some(text.into_owned());
+        }
+        let (head, all) = (&text[..end], text.len());
+        Some(format!(
+            "{head}\n\n[Cut after {end} of {all} bytes; the log of the turn holds it whole.]"
+        ))
     }
 
     /// Messages that were steered into the turn but that the agent never saw become turns.
@@ -171,12 +225,24 @@ impl Workers {
         match self.undelivered(turn).await {
             Ok(waiting) => {
                 for new in waiting {
-                    if let Err(error) = self.store().enqueue_turn(&new).await {
-                        tracing::error!(%error, turn = %turn.id, "a message was not queued");
-                    }
+                    self.queue_one(turn, &new).await;
                 }
             }
             Err(error) => tracing::error!(%error, turn = %turn.id, "steers were not looked at"),
+        }
+    }
+
+    async fn queue_one(&self, turn: &TurnRow, new: &NewTurn) {
+        let mut pause = PAUSE;
+        loop {
+            match self.store().enqueue_turn(new).await {
+                Ok(_) => return,
+                Err(error) if error.is_full() => wait_for_room(&turn.id, &error, &mut pause).await,
+                Err(error) => {
+                    tracing::error!(%error, turn = %turn.id, "a message was not queued");
+                    return;
+                }
+            }
         }
     }
 
@@ -223,20 +289,29 @@ impl Workers {
     }
 
     async fn finish(&self, lease: &TurnLease, end: &TurnEnd) {
-        let mut pause = Duration::from_millis(100);
-        for _ in 0..TRIES {
+        let (mut pause, mut tries) = (PAUSE, 0);
+        while tries < TRIES {
             match self.store().finish_turn(lease, end).await {
                 Ok(_) => return,
                 Err(StoreError::Conflict) => {
                     tracing::warn!(turn = %lease.turn, "somebody else ended the turn first");
                     return;
                 }
-                Err(error) => tracing::error!(%error, turn = %lease.turn, "an end was not stored"),
+                Err(error) => {
+                    tries += u32::from(!error.is_full());
+                    wait_for_room(&lease.turn, &error, &mut pause).await;
+                }
             }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
         }
     }
+}
+
+/// Waits before the next try to store what a turn left; the pause doubles. The end of the engine ends the
+/// wait as well: the turn is taken up by the next one.
+async fn wait_for_room(turn: &TurnId, error: &StoreError, pause: &mut Duration) {
+    tracing::error!(%error, %turn, "what a turn left is not stored yet");
+    tokio::time::sleep(*pause).await;
+    *pause = (*pause * 2).min(LONGEST);
 }
 
 /// Whether the agent's record of a user message is this one: by its client id, else by its words.

@@ -1,19 +1,11 @@
-use crate::rig::{Rig, drain, run, sh, turn, until};
+use crate::rig::{Rig, drain, recorded, run, sh, turn, until};
 use patchbay::backend::{Attached, Backend, BackendError, Ending, ItemPhase, Sandbox, TurnEvent};
-use patchbay::process::Identity;
 use rustix::process::Signal;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 fn command_began(event: &TurnEvent) -> bool {
     matches!(event, TurnEvent::Item { kind, phase: ItemPhase::Started, .. } if kind == "commandExecution")
-}
-
-/// The identities in the sidecar's record.
-fn recorded(rig: &Rig, who: &str) -> Identity {
-    let json = std::fs::read(rig.state.run().join("sidecar.json")).unwrap();
-    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-    serde_json::from_value(json[who].clone()).unwrap()
 }
 
 #[tokio::test]

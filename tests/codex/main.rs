@@ -10,6 +10,9 @@
 )]
 
 mod life;
+mod probe;
 mod rig;
 mod sandbox;
+mod traps;
 mod turns;
+mod upgrade;

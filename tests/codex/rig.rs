@@ -5,7 +5,7 @@ use patchbay::codex::{AppServer, end_sidecar};
 use patchbay::config::CodexConfig;
 use patchbay::ids::{TurnId, WorkerId};
 use patchbay::paths::{Env, StateDir};
-use patchbay::process::{Process, marked};
+use patchbay::process::{Identity, Process, marked};
 use patchbay::scripted::{ScriptedModel, ScriptedOptions};
 use patchbay::store::Store;
 use std::os::unix::fs::DirBuilderExt;
@@ -107,6 +107,44 @@ impl Rig {
         assert_eq!(self.left(), [], "processes are left");
         assert!(!self.state.run().join("codex.sock").exists());
     }
+}
+
+/// The identities in the sidecar's record.
+pub fn recorded(rig: &Rig, who: &str) -> Identity {
+    let json = std::fs::read(rig.state.run().join("sidecar.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    serde_json::from_value(json[who].clone()).unwrap()
+}
+
+/// Copies a directory by hard links, where they can be made.
+pub fn link_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            link_tree(&path, &target);
+        } else if std::fs::hard_link(&path, &target).is_err() {
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// A whole codex whose binary is a script: it says that it is `version`, and runs the pinned one with `line`
+/// before it.
+pub fn codex_that_says(place: &Path, version: &str, line: &str) -> PathBuf {
+    let real = codex().canonicalize().unwrap();
+    let vendor = real.parent().unwrap().parent().unwrap();
+    link_tree(vendor, place);
+    let binary = place.join("bin/codex");
+    std::fs::remove_file(&binary).unwrap();
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" = --version ]; then echo codex-cli {version}; exit; fi\n{line}\nexec {} \"$@\"\n",
+        real.display()
+    );
+    std::fs::write(&binary, script).unwrap();
+    std::fs::set_permissions(&binary, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    binary
 }
 
 fn repository(base: &Path, tree: &Path) {

@@ -1,6 +1,5 @@
-use crate::rig::{Rig, codex, report, run, sh};
+use crate::rig::{Rig, codex, link_tree, report, run, sh};
 use patchbay::backend::{Ending, Sandbox, TurnEvent};
-use std::path::Path;
 
 /// What a hostile worker tries; each success says a word in capitals.
 fn attempts(rig: &Rig) -> String {
@@ -83,17 +82,4 @@ async fn a_codex_inside_the_state_directory_works_and_cannot_be_changed() {
         assert!(!said.contains(word), "{word} in:\n{said}");
     }
     rig.end().await;
-}
-
-fn link_tree(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            link_tree(&path, &target);
-        } else if std::fs::hard_link(&path, &target).is_err() {
-            std::fs::copy(&path, &target).unwrap();
-        }
-    }
 }

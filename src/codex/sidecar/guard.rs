@@ -124,6 +124,6 @@ async fn end(found: Vec<Process>) -> usize {
 /// Removes the record and the sockets.
 pub(super) fn forget(state: &StateDir) {
     remove_stale(&control::codex_socket(state));
-    let _ = std::fs::remove_file(control::socket(state));
+    let _ = std::fs::remove_file(control::own_socket(state));
     let _ = std::fs::remove_file(control::record(state));
 }

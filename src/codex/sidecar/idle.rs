@@ -1,50 +1,9 @@
-use crate::codex::conn::Conn;
-use crate::codex::control;
-use crate::paths::StateDir;
-use serde_json::{Value, json};
+use crate::codex::activity::Activity;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long a turn that waits for an approval keeps codex alive without a server.
 const APPROVAL: Duration = Duration::from_secs(24 * 3600);
-
-/// What the app-server does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Activity {
-    /// No turn runs.
-    Quiet,
-    /// A turn runs.
-    Running,
-    /// Turns wait for approvals, and for nothing else.
-    Waiting,
-}
-
-/// Asks the app-server, over a connection of its own that is closed again.
-pub(super) async fn activity(state: &StateDir) -> Option<Activity> {
-    let spool = state.run().join("sidecar.spool");
-    let (conn, _) = Conn::open(&control::codex_socket(state), spool).await.ok()?;
-    let loaded = conn.call("thread/loaded/list", json!({})).await.ok()?;
-    let mut seen = Activity::Quiet;
-    for thread in loaded["data"].as_array()?.iter().filter_map(Value::as_str) {
-        let read = conn.call("thread/read", json!({ "threadId": thread })).await.ok()?;
-        match of_status(&read["thread"]["status"]) {
-            Activity::Running => return Some(Activity::Running),
-            Activity::Waiting => seen = Activity::Waiting,
-            Activity::Quiet => {}
-        }
-    }
-    Some(seen)
-}
-
-fn of_status(status: &Value) -> Activity {
-    if status["type"] != "active" {
-        return Activity::Quiet;
-    }
-    let waits = status["activeFlags"]
-        .as_array()
-        .is_some_and(|flags| flags.iter().any(|flag| flag == "waitingOnApproval"));
-    if waits { Activity::Waiting } else { Activity::Running }
-}
 
 /// Decides when codex has been alone for long enough.
 #[derive(Debug)]

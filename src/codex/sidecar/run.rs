@@ -1,10 +1,10 @@
 use super::SidecarArgs;
 use super::guard::{self, Orphans, Sole};
-use super::idle::{self, Idle};
+use super::idle::Idle;
 use super::serve::{Desk, End, serve};
-use crate::codex::CodexError;
 use crate::codex::control::{self, Answer, Facts};
 use crate::codex::socket;
+use crate::codex::{CodexError, activity};
 use crate::paths::{Env, StateDir};
 use crate::process::{Identity, Io, Ladder, Spawn, zombie_children};
 use std::ffi::OsString;
@@ -56,7 +56,7 @@ async fn run(args: &SidecarArgs, env: &Env) -> Result<(), CodexError> {
             record(&state, &facts);
             known.send_replace(Some(Answer::Up(facts.clone())));
             let idle = Idle::new(Duration::from_secs(args.idle_seconds), Instant::now());
-            supervise(&state, child, &facts.codex, idle, watchers, &connected, &known).await;
+            supervise(&state, child, &facts, idle, watchers, &connected, &known).await;
         }
         Err(detail) => {
             known.send_replace(Some(Answer::Failed { detail }));
@@ -80,7 +80,7 @@ fn own_session() {
 }
 
 fn bind(state: &StateDir) -> std::io::Result<UnixListener> {
-    let path = control::socket(state);
+    let path = control::own_socket(state);
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
@@ -133,6 +133,7 @@ async fn start(args: &SidecarArgs, env: &Env, state: &StateDir) -> Result<(Child
         version: args.version.clone(),
         bin: args.bin.clone(),
         config: args.config.clone(),
+        socket: socket::target(&path),
     };
     Ok((child, facts))
 }
@@ -190,12 +191,13 @@ struct Watchers {
 async fn supervise(
     state: &StateDir,
     mut child: Child,
-    codex: &Identity,
+    facts: &Facts,
     mut idle: Idle,
     mut watchers: Watchers,
     connected: &AtomicUsize,
     known: &watch::Sender<Option<Answer>>,
 ) {
+    let codex = &facts.codex;
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     let mut asked = None;
     let mut orphans = Orphans::default();
@@ -216,7 +218,7 @@ async fn supervise(
                 if connected.load(Ordering::SeqCst) > 0 {
                     idle.served(Instant::now());
                 } else if idle.due(Instant::now()) {
-                    let activity = idle::activity(state).await;
+                    let activity = activity::look(state, facts).await;
                     if idle.judge(activity, Instant::now()) {
                         break;
                     }

@@ -25,6 +25,7 @@ pub struct Bed {
     pub state: PathBuf,
     pub model: ScriptedModel,
     server: Option<Running>,
+    program: PathBuf,
     finished: bool,
 }
 
@@ -46,7 +47,8 @@ impl Bed {
         std::fs::create_dir_all(dir.join("home")).unwrap();
         std::fs::create_dir_all(dir.join("points")).unwrap();
         let model = ScriptedModel::start(ScriptedOptions::default()).await.unwrap();
-        let bed = Self { dir, repo, state, model, server: None, finished: false };
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_patchbay"));
+        let bed = Self { dir, repo, state, model, server: None, program, finished: false };
         bed.configure("");
         bed
     }
@@ -61,7 +63,7 @@ impl Bed {
     pub fn patchbay(&self, args: &[&str]) -> Command {
         let codex = std::env::var_os("PATCHBAY_CODEX")
             .expect("PATCHBAY_CODEX names the pinned codex; `make test` sets it");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_patchbay"));
+        let mut command = Command::new(&self.program);
         command.args(args).env_clear().current_dir(&self.dir);
         command.env("PATH", std::env::var_os("PATH").unwrap());
         command.env("HOME", self.dir.join("home"));
@@ -70,6 +72,16 @@ impl Bed {
         // A test may ask for more of the server's words.
         command.env("PATCHBAY_LOG", std::env::var("PATCHBAY_LOG").unwrap_or("info".to_owned()));
         command
+    }
+
+    /// The binary that is run.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Runs another binary from now on.
+    pub fn use_program(&mut self, program: PathBuf) {
+        self.program = program;
     }
 
     /// Starts the server and waits for its one line.
@@ -148,9 +160,28 @@ impl Bed {
         running.child.wait().unwrap();
     }
 
+    /// Sends the server SIGTERM and waits for its exit.
+    pub fn terminate(&mut self) {
+        let mut running = self.server.take().expect("a started server");
+        let pid = rustix::process::Pid::from_child(&running.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let status = running.child.wait().unwrap();
+        assert!(status.success(), "the server ended with {status}\n{}", self.server_log());
+    }
+
+    /// What still runs under this bed.
+    pub fn processes(&self) -> Vec<String> {
+        leftovers::processes(&self.dir)
+    }
+
     /// Ends the server with `patchbay stop` and waits for its exit.
     pub fn stop(&mut self) {
-        let out = self.patchbay(&["stop"]).output().unwrap();
+        self.stop_with(&[]);
+    }
+
+    /// As `stop`, with more arguments.
+    pub fn stop_with(&mut self, more: &[&str]) {
+        let out = self.patchbay(&[&["stop"], more].concat()).output().unwrap();
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
         if let Some(mut running) = self.server.take() {
             assert!(out.status.success(), "stop failed: {said}\n{}", self.server_log());
