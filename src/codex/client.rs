@@ -1,6 +1,7 @@
 use super::CodexError;
 use super::ask::{self, Asks, Waiting};
 use super::conn::{CallError, Conn};
+use super::limits::Limits;
 use super::route::{Route, Step};
 use super::spool::Spool;
 use super::wire::{self, Incoming};
@@ -21,6 +22,7 @@ pub(super) struct Client {
     conn: Arc<Conn>,
     routes: Arc<Routes>,
     asks: Arc<Asks>,
+    limits: Arc<Limits>,
 }
 
 #[derive(Debug, Default)]
@@ -48,11 +50,13 @@ impl Client {
     /// Connects to the app-server at `path`.
     pub(super) async fn open(path: &Path, spool_file: PathBuf) -> Result<Self, CodexError> {
         let (conn, spool) = Conn::open(path, spool_file).await?;
-        let client = Self { conn, routes: Arc::default(), asks: Arc::default() };
+        let client =
+            Self { conn, routes: Arc::default(), asks: Arc::default(), limits: Arc::default() };
         let pump = Pump {
             conn: Arc::downgrade(&client.conn),
             routes: Arc::clone(&client.routes),
             asks: Arc::clone(&client.asks),
+            limits: Arc::clone(&client.limits),
         };
         tokio::spawn(pump.run(spool));
         Ok(client)
@@ -107,6 +111,11 @@ impl Client {
         Ok(true)
     }
 
+    /// What is known of the account's limits.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The threads whose turns run, with the agent's ids of the turns.
     pub(super) fn running(&self) -> Vec<(String, String)> {
         let routes = self.routes.lock();
@@ -131,6 +140,7 @@ struct Pump {
     conn: std::sync::Weak<Conn>,
     routes: Arc<Routes>,
     asks: Arc<Asks>,
+    limits: Arc<Limits>,
 }
 
 impl Pump {
@@ -152,6 +162,9 @@ impl Pump {
     }
 
     async fn note(&self, method: &str, params: &Value) {
+        if method == "account/rateLimits/updated" {
+            self.limits.take(&params["rateLimits"]);
+        }
         let Some(thread) = params["threadId"].as_str() else { return };
         let Some(route) = self.routes.of(thread) else { return };
         if method == "serverRequest/resolved" {
@@ -160,7 +173,11 @@ impl Pump {
             }
             return;
         }
-        match route.take(method, params).await {
+        let step = route.take(method, params).await;
+        if step != Step::Go {
+            route.amend(|ending| self.limits.date(ending));
+        }
+        match step {
             Step::Go => {}
             Step::Over => {
                 self.asks.forget(thread);

@@ -1,7 +1,7 @@
 use super::client::Client;
 use super::control::{self, Facts, Link};
 use super::sidecar::SidecarArgs;
-use super::{CodexError, CodexProgram, check, home};
+use super::{CodexError, CodexProgram, check, home, login};
 use crate::config::CodexConfig;
 use crate::paths::{Env, StateDir};
 use crate::process::{Io, Spawn};
@@ -74,7 +74,9 @@ impl Launch {
         digest: &str,
     ) -> Result<(Link, Facts), CodexError> {
         check::sandbox_check(codex, &self.env, &self.state).await?;
-        home::write(&self.state, settings, &home::login(&self.env, &self.config))?;
+        let login = home::login(&self.env, &self.config);
+        home::write(&self.state, settings, &login)?;
+        login::note(&self.state, &login);
         self.spawn(codex, digest)?;
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         loop {

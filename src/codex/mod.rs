@@ -15,7 +15,9 @@ mod error;
 mod home;
 mod install;
 mod launch;
+mod limits;
 mod locate;
+mod login;
 mod models;
 mod profile;
 mod release;
@@ -27,6 +29,7 @@ pub mod sidecar;
 mod socket;
 mod spool;
 mod threads;
+mod translate;
 mod wire;
 
 pub use check::sandbox_check;

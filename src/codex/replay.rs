@@ -1,6 +1,6 @@
 use super::client::Client;
-use super::route::{self, Route};
-use super::{rollout, threads};
+use super::route::Route;
+use super::{rollout, threads, translate};
 use crate::backend::{
     Attached, BackendError, EventSink, ItemPhase, ThreadRef, ThreadSpec, TurnEvent, TurnSpec,
 };
@@ -34,7 +34,7 @@ pub(super) async fn attach(
     let Some(found) = found else { return Ok(Attached::NeverTaken) };
     let id = found["id"].as_str().unwrap_or_default().to_owned();
     if !running(&found) {
-        ended(&sink, thread, &id, &found).await;
+        ended(client, &sink, thread, &id, &found).await;
         return Ok(Attached::Ended);
     }
     let route = client.add(&thread.id, Route::attaching(sink.clone(), spec, &id));
@@ -64,7 +64,7 @@ pub(super) async fn attach(
     }
     // It ended between the two readings; whether its end came live as well does not matter any more.
     client.remove(&thread.id, &route);
-    ended(&sink, thread, &id, &found).await;
+    ended(client, &sink, thread, &id, &found).await;
     Ok(Attached::Ended)
 }
 
@@ -72,7 +72,7 @@ fn found_nothing() -> Value {
     json!({ "status": "interrupted", "items": [] })
 }
 
-async fn ended(sink: &EventSink, thread: &ThreadRef, id: &str, turn: &Value) {
+async fn ended(client: &Client, sink: &EventSink, thread: &ThreadRef, id: &str, turn: &Value) {
     let _ = sink.send(TurnEvent::Began { backend_turn_id: id.to_owned() }).await;
     for event in items(turn) {
         let _ = sink.send(event).await;
@@ -80,7 +80,9 @@ async fn ended(sink: &EventSink, thread: &ThreadRef, id: &str, turn: &Value) {
     if let Some(usage) = rollout::usage(thread.rollout.clone(), id).await {
         let _ = sink.send(TurnEvent::Usage { usage }).await;
     }
-    let _ = sink.send(TurnEvent::Ended(route::ending(turn))).await;
+    let mut ending = translate::ending(turn);
+    client.limits().date(&mut ending);
+    let _ = sink.send(TurnEvent::Ended(ending)).await;
 }
 
 fn running(turn: &Value) -> bool {
@@ -126,8 +128,8 @@ fn open_items(turn: &Value) -> impl Iterator<Item = String> {
 fn items(turn: &Value) -> impl Iterator<Item = TurnEvent> {
     item_list(turn).flat_map(move |item| {
         let whole =
-            (!is_open(turn, item)).then(|| route::item(item, ItemPhase::Completed)).flatten();
-        route::item(item, ItemPhase::Started).into_iter().chain(whole)
+            (!is_open(turn, item)).then(|| translate::item(item, ItemPhase::Completed)).flatten();
+        translate::item(item, ItemPhase::Started).into_iter().chain(whole)
     })
 }
 

@@ -1,5 +1,5 @@
-use super::wire;
-use crate::backend::{Ending, EventSink, ItemPhase, ThreadSpec, TurnEvent, TurnFailure};
+use super::translate::{ending, event};
+use crate::backend::{Ending, EventSink, ItemPhase, ThreadSpec, TurnEvent};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -226,6 +226,13 @@ impl Route {
         if calm { Step::Over } else { Step::Settle }
     }
 
+    /// Changes the end that is known, before it is told.
+    pub(super) fn amend(&self, change: impl FnOnce(&mut Ending)) {
+        if let Some(ending) = &mut self.state().ending {
+            change(ending);
+        }
+    }
+
     /// Whether items are still open.
     pub(super) fn unsettled(&self) -> bool {
         !self.state().open.is_empty()
@@ -245,52 +252,9 @@ impl Route {
     }
 }
 
-/// How a turn of the app-server ended.
-pub(super) fn ending(turn: &Value) -> Ending {
-    match turn["status"].as_str() {
-        Some("completed") => Ending::Completed,
-        Some("failed") => Ending::Failed(TurnFailure {
-            code: wire::failure_code(&turn["error"]["codexErrorInfo"]).to_owned(),
-            message: turn["error"]["message"].as_str().unwrap_or("codex gave no reason").to_owned(),
-        }),
-        _ => Ending::Interrupted,
-    }
-}
-
-/// An item of the app-server as an event.
-pub(super) fn item(item: &Value, phase: ItemPhase) -> Option<TurnEvent> {
-    Some(TurnEvent::Item {
-        item_id: item["id"].as_str()?.to_owned(),
-        phase,
-        kind: item["type"].as_str().unwrap_or("other").to_owned(),
-        payload: item.clone(),
-    })
-}
-
-fn event(method: &str, params: &Value) -> Option<TurnEvent> {
-    match method {
-        "item/started" => item(&params["item"], ItemPhase::Started),
-        "item/completed" => item(&params["item"], ItemPhase::Completed),
-        "item/agentMessage/delta"
-        | "item/commandExecution/outputDelta"
-        | "item/reasoning/summaryTextDelta" => Some(TurnEvent::Delta {
-            item_id: params["itemId"].as_str()?.to_owned(),
-            text: params["delta"].as_str()?.to_owned(),
-            gap: false,
-        }),
-        "thread/tokenUsage/updated" => {
-            Some(TurnEvent::Usage { usage: params["tokenUsage"].clone() })
-        }
-        "error" => Some(TurnEvent::Error {
-            message: params["error"]["message"].as_str().unwrap_or_default().to_owned(),
-            will_retry: params["willRetry"].as_bool().unwrap_or(false),
-        }),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::translate::item;
     use super::*;
     use serde_json::json;
     use tokio::sync::mpsc;

@@ -4,7 +4,8 @@ use super::control::Link;
 use super::launch::{Launch, Live};
 
 use super::route::Route;
-use super::{CodexProgram, locate, models, replay, sidecar, threads};
+use super::{CodexProgram, locate, login, models, replay, sidecar, threads};
+use crate::backend;
 use crate::backend::{
     Attached, Backend, BackendError, EventSink, ModelMenu, ThreadRef, ThreadSpec, TurnSpec, Verdict,
 };
@@ -278,6 +279,18 @@ impl Backend for AppServer {
             }
             None => Ok(clean(client, &thread.id).await?),
         }
+    }
+
+    fn login(&self) -> backend::Login {
+        login::look(&self.launch.state, &self.launch.env, &self.launch.config)
+    }
+
+    async fn renew(&self) {
+        let mut slot = self.live.lock().await;
+        if end_sidecar(&self.launch.state).await {
+            self.forget_processes().await;
+        }
+        *slot = None;
     }
 
     async fn close(&self, keep_turns: bool) {

@@ -3,11 +3,13 @@
 //! Owns the schema (`migrations/`), the row types and the state enums. A change that spans tables is
 //! one verb here, in one transaction. Only this room may hold SQL; it knows nothing of git, codex or MCP.
 
+mod approval_row;
 mod approvals;
 mod audit;
 mod db;
 mod error;
 mod events;
+mod holds;
 mod integrations;
 mod mcp_sessions;
 mod meta;
@@ -25,18 +27,19 @@ mod worker_list;
 mod workers;
 mod worktrees;
 
-pub use approvals::{ApprovalRow, NewApproval};
+pub use approval_row::{ApprovalRow, NewApproval};
 pub use audit::AuditRow;
 pub use db::{Store, Write};
 pub use error::StoreError;
 pub use events::{EventRow, NewEvent};
+pub use holds::HoldRow;
 pub use integrations::{IntegrationInputs, IntegrationRow};
 pub use owners::OwnerRow;
 pub use processes::ProcessRow;
 pub use repo_locks::RepoLockRow;
 pub use snapshots::SnapshotRow;
 pub use states::{
-    ApprovalKind, ApprovalState, Decision, TurnState, Verified, WorkerMode, WorkerState,
+    ApprovalKind, ApprovalState, Decision, HoldReason, TurnState, Verified, WorkerMode, WorkerState,
 };
 pub use threads::ThreadRow;
 pub use turn_lease::{TurnEnd, TurnLease};
