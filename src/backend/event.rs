@@ -122,4 +122,6 @@ pub struct TurnFailure {
     pub code: String,
     /// The agent's own text.
     pub message: String,
+    /// When the limit ends, Unix milliseconds, where the agent says so.
+    pub resets_at: Option<i64>,
 }

@@ -8,5 +8,5 @@ mod spec;
 mod traits;
 
 pub use event::{Ask, AskKind, Ending, ItemPhase, TurnEvent, TurnFailure, Verdict};
-pub use spec::{Effort, Model, ModelMenu, Sandbox, ThreadRef, ThreadSpec, TurnSpec};
+pub use spec::{Effort, Login, Model, ModelMenu, Sandbox, ThreadRef, ThreadSpec, TurnSpec};
 pub use traits::{Attached, Backend, BackendError, EventSink};

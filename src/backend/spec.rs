@@ -60,6 +60,17 @@ pub struct ThreadRef {
     pub rollout: Option<PathBuf>,
 }
 
+/// The login that the agent uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Digest of it; another login has another one.
+    pub mark: String,
+    /// The digest of the one that the agent was started with.
+    pub used: String,
+    /// Where it is, for people; none when there is no such file.
+    pub file: Option<PathBuf>,
+}
+
 /// A reasoning effort of a model.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Effort {

@@ -1,4 +1,4 @@
-use super::{ModelMenu, ThreadRef, ThreadSpec, TurnEvent, TurnSpec, Verdict};
+use super::{Login, ModelMenu, ThreadRef, ThreadSpec, TurnEvent, TurnSpec, Verdict};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
@@ -111,6 +111,13 @@ pub trait Backend: Send + Sync + 'static {
         thread: &ThreadRef,
         backend_turn_id: &str,
     ) -> Result<(), BackendError>;
+
+    /// The login as it is now; cheap enough to be called every second.
+    fn login(&self) -> Login;
+
+    /// Starts the agent anew when it is needed next, so that it takes a login that changed. No turn may
+    /// run.
+    async fn renew(&self);
 
     /// Lets go of the agent. `keep_turns`: it goes on without us; otherwise it is ended, with every
     /// process it started.

@@ -163,7 +163,7 @@ pub(super) struct WorkerLogArgs {
 pub(super) struct WorkerStopArgs {
     #[command(flatten)]
     pub(super) name: WorkerNameArgs,
-    /// Stop a turn that is young and looks healthy without asking again
+    /// Stop a turn that looks healthy without asking again
     #[arg(long)]
     pub(super) force: bool,
 }

@@ -17,9 +17,19 @@ pub(super) async fn run(command: &WorkerCommand, global: &Global) -> Result<Exit
     let engine = EngineClient::connect(&global.state()?).await?;
     let answer = engine.call(tool, arguments).await;
     engine.close().await;
-    let (data, text) = answer?;
+    let (data, text) = answer.map_err(forcible)?;
     global.terminal().answer(&data, &text);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a chat confirms with an argument, a person confirms with a flag.
+fn forcible(error: CliError) -> CliError {
+    match error.code.as_ref() {
+        "confirmation_required" => {
+            CliError { hint: "Run it again with --force.".to_owned(), ..error }
+        }
+        _ => error,
+    }
 }
 
 fn list(args: &WorkerListArgs, global: &Global) -> Map<String, Value> {

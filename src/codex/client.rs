@@ -3,6 +3,7 @@ use super::activity::{self, Activity};
 use super::ask::{self, Asks, Waiting};
 use super::conn::{CallError, Conn};
 use super::large;
+use super::limits::Limits;
 use super::route::{Route, Step};
 use super::spool::Spool;
 use super::wire::Incoming;
@@ -27,6 +28,7 @@ pub(super) struct Client {
     conn: Arc<Conn>,
     routes: Arc<Routes>,
     asks: Arc<Asks>,
+    limits: Arc<Limits>,
 }
 
 #[derive(Debug, Default)]
@@ -63,12 +65,14 @@ impl Client {
         state: &StateDir,
     ) -> Result<Self, CodexError> {
         let (conn, spool) = Conn::over(stream, state.run().join("codex.spool")).await?;
-        let client = Self { conn, routes: Arc::default(), asks: Arc::default() };
+        let client =
+            Self { conn, routes: Arc::default(), asks: Arc::default(), limits: Arc::default() };
         let pump = Pump {
             conn: Arc::downgrade(&client.conn),
             routes: Arc::clone(&client.routes),
             asks: Arc::clone(&client.asks),
             state: state.clone(),
+            limits: Arc::clone(&client.limits),
         };
         tokio::spawn(pump.run(spool));
         Ok(client)
@@ -141,6 +145,11 @@ impl Client {
         Ok(true)
     }
 
+    /// What is known of the account's limits.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The threads whose turns run, with the agent's ids of the turns.
     pub(super) fn running(&self) -> Vec<(String, String)> {
         let routes = self.routes.lock();
@@ -166,6 +175,7 @@ struct Pump {
     routes: Arc<Routes>,
     asks: Arc<Asks>,
     state: StateDir,
+    limits: Arc<Limits>,
 }
 
 impl Pump {
@@ -191,6 +201,9 @@ impl Pump {
     }
 
     async fn note(&self, method: &str, params: &Value) {
+        if method == "account/rateLimits/updated" {
+            self.limits.take(&params["rateLimits"]);
+        }
         let Some(thread) = params["threadId"].as_str() else { return };
         let Some(route) = self.routes.of(thread) else { return };
         if method == "serverRequest/resolved" {
@@ -199,7 +212,11 @@ impl Pump {
             }
             return;
         }
-        match route.take(method, params).await {
+        let step = route.take(method, params).await;
+        if step != Step::Go {
+            route.amend(|ending| self.limits.date(ending));
+        }
+        match step {
             Step::Go => {}
             Step::Over => {
                 self.asks.forget(thread);

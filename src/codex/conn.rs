@@ -24,7 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Notifications that nobody here reads; the app-server is asked not to send them.
 const UNREAD: &[&str] = &[
-    "account/rateLimits/updated",
     "app/list/updated",
     "item/fileChange/outputDelta",
     "item/fileChange/patchUpdated",

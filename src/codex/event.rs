@@ -1,15 +1,23 @@
-use super::wire;
+use super::{limits, wire};
 use crate::backend::{Ending, ItemPhase, TurnEvent, TurnFailure};
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 /// How a turn of the app-server ended.
 pub(super) fn ending(turn: &Value) -> Ending {
     match turn["status"].as_str() {
         Some("completed") => Ending::Completed,
-        Some("failed") => Ending::Failed(TurnFailure {
-            code: wire::failure_code(&turn["error"]["codexErrorInfo"]).to_owned(),
-            message: turn["error"]["message"].as_str().unwrap_or("codex gave no reason").to_owned(),
-        }),
+        Some("failed") => {
+            let error = &turn["error"];
+            let mut failure = TurnFailure {
+                code: wire::failure_code(&error["codexErrorInfo"]).to_owned(),
+                message: error["message"].as_str().unwrap_or("codex gave no reason").to_owned(),
+                resets_at: None,
+            };
+            let at = turn["completedAt"].as_i64().unwrap_or_default();
+            limits::date_by_words(&mut failure, at, &TimeZone::system());
+            Ending::Failed(failure)
+        }
         _ => Ending::Interrupted,
     }
 }

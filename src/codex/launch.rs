@@ -3,7 +3,7 @@ use super::control::{self, Facts, Link};
 use super::locate::at_least;
 use super::sidecar::SidecarArgs;
 use super::socket::{self, SocketId};
-use super::{CodexError, CodexProgram, check, home};
+use super::{CodexError, CodexProgram, check, home, login};
 use crate::clock::Clock;
 use crate::config::CodexConfig;
 use crate::paths::{Env, StateDir};
@@ -127,7 +127,9 @@ impl Launch {
     /// [`CodexError`]; nothing is left running then.
     pub(super) async fn start(&self, plan: &Plan) -> Result<Live, CodexError> {
         check::sandbox_check(&plan.codex, &self.env, &self.state).await?;
-        home::write(&self.state, &plan.settings, &home::login(&self.env, &self.config))?;
+        let login = home::login(&self.env, &self.config);
+        home::write(&self.state, &plan.settings, &login)?;
+        login::note(&self.state, &login);
         self.spawn(plan)?;
         let (link, facts) = self.up().await?;
         let taken = match self.client(&facts).await {

@@ -35,7 +35,7 @@ pub(super) async fn attach(
     let Some(found) = found else { return Ok(Attached::NeverTaken) };
     let id = found["id"].as_str().unwrap_or_default().to_owned();
     if !running(&found) {
-        ended(&sink, thread, &id, &found).await;
+        ended(client, &sink, thread, &id, &found).await;
         return Ok(Attached::Ended);
     }
     let route = client.add(&thread.id, Route::attaching(sink.clone(), spec, &id));
@@ -65,7 +65,7 @@ pub(super) async fn attach(
     }
     // It ended between the two readings; whether its end came live as well does not matter any more.
     client.remove(&thread.id, &route);
-    ended(&sink, thread, &id, &found).await;
+    ended(client, &sink, thread, &id, &found).await;
     Ok(Attached::Ended)
 }
 
@@ -73,7 +73,7 @@ fn found_nothing() -> Value {
     json!({ "status": "interrupted", "items": [] })
 }
 
-async fn ended(sink: &EventSink, thread: &ThreadRef, id: &str, turn: &Value) {
+async fn ended(client: &Client, sink: &EventSink, thread: &ThreadRef, id: &str, turn: &Value) {
     let _ = sink.send(TurnEvent::Began { backend_turn_id: id.to_owned() }).await;
     for event in items(turn) {
         let _ = sink.send(event).await;
@@ -81,7 +81,9 @@ async fn ended(sink: &EventSink, thread: &ThreadRef, id: &str, turn: &Value) {
     if let Some(usage) = rollout::usage(thread.rollout.clone(), id).await {
         let _ = sink.send(TurnEvent::Usage { usage }).await;
     }
-    let _ = sink.send(TurnEvent::Ended(event::ending(turn))).await;
+    let mut ending = event::ending(turn);
+    client.limits().date(&mut ending);
+    let _ = sink.send(TurnEvent::Ended(ending)).await;
 }
 
 fn running(turn: &Value) -> bool {

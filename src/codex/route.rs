@@ -241,6 +241,13 @@ impl Route {
         if calm { Step::Over } else { Step::Settle }
     }
 
+    /// Changes the end that is known, before it is told.
+    pub(super) fn amend(&self, change: impl FnOnce(&mut Ending)) {
+        if let Some(ending) = &mut self.state().ending {
+            change(ending);
+        }
+    }
+
     /// Whether items are still open.
     pub(super) fn unsettled(&self) -> bool {
         !self.state().open.is_empty()

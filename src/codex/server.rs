@@ -1,7 +1,8 @@
 use super::control::Link;
 use super::launch::Launch;
 use super::sessions::Sessions;
-use super::{models, replay, sidecar};
+use super::{login, models, replay, sidecar};
+use crate::backend;
 use crate::backend::{
     Attached, Backend, BackendError, EventSink, ModelMenu, ThreadRef, ThreadSpec, TurnSpec, Verdict,
 };
@@ -121,6 +122,15 @@ impl Backend for AppServer {
         backend_turn_id: &str,
     ) -> Result<(), BackendError> {
         self.sessions.any().await?.interrupt(thread, backend_turn_id).await
+    }
+
+    fn login(&self) -> backend::Login {
+        let Launch { state, env, config, .. } = &self.sessions.launch;
+        login::look(state, env, config)
+    }
+
+    async fn renew(&self) {
+        self.sessions.renew().await;
     }
 
     async fn close(&self, keep_turns: bool) {

@@ -211,6 +211,15 @@ impl Sessions {
         Ok(Found::Right(self.keep(&mut slot, Session::new(live)).await))
     }
 
+    /// Ends the app-server that runs, so that the next one reads the login anew.
+    pub(super) async fn renew(&self) {
+        let mut slot = self.live.lock().await;
+        if super::server::end_sidecar(&self.launch.state).await {
+            self.forget_processes().await;
+        }
+        *slot = None;
+    }
+
     /// Gives no connection out any more, and hands over the one there is.
     pub(super) async fn close(&self) -> Option<Arc<Session>> {
         self.closed.store(true, Ordering::SeqCst);

@@ -19,11 +19,16 @@ pub struct WorkersConfig {
     /// Largest file page of a worker view in bytes. Default 200,000.
     #[schemars(range(min = 1_000, max = 50_000_000))]
     pub file_response_max_bytes: usize,
-    /// A stop of a turn younger than this asks for confirmation, in seconds. Default 300.
+    /// A stop of a turn asks for confirmation while its last sign of life is younger than this, in seconds.
+    /// Default 300.
     #[schemars(range(min = 0, max = 86_400))]
     pub stop_confirmation_grace_seconds: u64,
     /// What becomes of a turn that broke off because codex died. Default `auto`.
     pub resume_interrupted: ResumeInterrupted,
+    /// How long turns wait when the account's limit is used up and codex names no time, in seconds.
+    /// Default 600.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub limit_retry_seconds: u64,
 }
 
 impl Default for WorkersConfig {
@@ -32,6 +37,7 @@ impl Default for WorkersConfig {
             file_response_max_bytes: 200_000,
             stop_confirmation_grace_seconds: 300,
             resume_interrupted: ResumeInterrupted::default(),
+            limit_retry_seconds: 600,
         }
     }
 }

@@ -100,9 +100,10 @@ impl From<WorkerError> for ToolError {
             WorkerError::Ambiguous { candidates, .. } => {
                 shown.with("candidates", candidates.iter().map(named).collect::<Vec<_>>())
             }
-            WorkerError::ConfirmStop { elapsed_s, grace_s, .. } => shown
+            WorkerError::ConfirmStop { elapsed_s, quiet_s, grace_s, .. } => shown
                 .with("confirm_with", json!({ "force": true }))
                 .with("active_turn_elapsed_seconds", elapsed_s)
+                .with("active_turn_silent_seconds", quiet_s)
                 .with("stop_confirmation_grace_seconds", grace_s),
             WorkerError::ConfirmDiscard { paths, .. } => shown
                 .with("confirm_with", json!({ "discard_unintegrated_changes": true }))

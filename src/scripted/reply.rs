@@ -14,6 +14,8 @@ pub(super) struct Reply {
     pub(super) pause: Duration,
     /// Characters of a piece.
     pub(super) piece: usize,
+    /// The account's limit is used up for so many seconds, once, instead of all this.
+    pub(super) limit: Option<i64>,
     /// How the answer ends.
     pub(super) end: End,
 }
@@ -37,8 +39,8 @@ pub(super) enum End {
     Status {
         /// The HTTP status.
         code: u16,
-        /// Value of `Retry-After`.
-        retry_after: Option<String>,
+        /// Headers beside the usual ones, their names in lower case.
+        headers: Vec<(&'static str, String)>,
         /// The body.
         body: Value,
     },
@@ -53,6 +55,7 @@ impl Reply {
             gate: None,
             pause: Duration::ZERO,
             piece: 24,
+            limit: None,
             end: End::Completed,
         }
     }

@@ -53,7 +53,8 @@ pub(super) struct Scene<'a> {
 /// | `echoall`; `dump` | | the history; the shape of the request |
 /// | `err400`…`err599` | `fails`, `ra`, `code`, `type` | fails so often, then recovers |
 /// | `cut`, `badjson` | `fails` | a broken stream, then recovers |
-/// | `usage_limit`, `insufficient`, `failed` (`code`), `ctx`, `incomplete` (`reason`), `hang` (`s`), `badschema` | | ends of these kinds |
+/// | `usage_limit` | `s` seconds, `fails` | the account's limit is used up |
+/// | `insufficient`, `failed` (`code`), `ctx`, `incomplete` (`reason`), `hang` (`s`), `badschema` | | ends of these kinds |
 pub(super) fn play(scene: &Scene<'_>) -> Reply {
     words(scene)
         .or_else(|| acts::play(scene))
@@ -113,6 +114,14 @@ impl<'a> Scene<'a> {
         Duration::try_from_secs_f64(self.marker.number(key, default)).unwrap_or_default()
     }
 
+    /// What a step says of the limit: it is used up the first time.
+    fn limited(&self, reply: Reply) -> Reply {
+        match reply.limit {
+            Some(seconds) if self.failing(1).is_some() => fault::usage_limit(self.now_s, seconds),
+            _ => reply,
+        }
+    }
+
     /// Which attempt this is, while it is one that fails; none once the scene has recovered.
     fn failing(&self, fails: u32) -> Option<u32> {
         let key = (self.marker.name.clone(), self.request.conversation.clone(), self.marker.index);
@@ -135,6 +144,7 @@ fn words(scene: &Scene<'_>) -> Option<Reply> {
         "steps" => scene
             .decoded()
             .and_then(|list| steps::play(&list, scene.step(), &scene.tools, scene.ids))
+            .map(|reply| scene.limited(reply))
             .unwrap_or_else(|| scene.say("The list of steps cannot be read.")),
         "slow" => {
             // A few thousand words are minutes; more would only fill memory.
@@ -170,7 +180,10 @@ fn words(scene: &Scene<'_>) -> Option<Reply> {
 fn broken(scene: &Scene<'_>) -> Option<Reply> {
     let marker = &scene.marker;
     Some(match marker.name.as_str() {
-        "usage_limit" | "quota" => fault::usage_limit(scene.now_s),
+        "usage_limit" | "quota" => match scene.failing(u32::MAX) {
+            Some(_) => fault::usage_limit(scene.now_s, marker.number("s", 3600)),
+            None => scene.say("RECOVERED after a used-up limit."),
+        },
         "insufficient" => fault::insufficient_quota(),
         "failed" => fault::failed(marker.text("code", "server_error"), "scripted response.failed"),
         "ctx" => fault::failed(

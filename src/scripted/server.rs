@@ -1,4 +1,5 @@
 use super::dialect::Dialect;
+use super::fault;
 use super::gates::Gates;
 use super::item::ItemIds;
 use super::log::{Asked, Log};
@@ -14,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use serde_json::{Value, json};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -83,6 +84,7 @@ struct Shared {
     gates: Gates,
     ids: ItemIds,
     attempts: Attempts,
+    key: Mutex<Option<String>>,
     over: CancellationToken,
 }
 
@@ -108,6 +110,7 @@ impl ScriptedModel {
             gates: Gates::new(),
             ids: ItemIds::new()?,
             attempts: Attempts::default(),
+            key: Mutex::default(),
             over: CancellationToken::new(),
         });
         let over = shared.over.clone();
@@ -153,6 +156,11 @@ impl ScriptedModel {
         self.shared.gates.open(name);
     }
 
+    /// Answers from now on only requests with this API key, the others with 401.
+    pub fn accept_only(&self, key: &str) {
+        *self.shared.key.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.to_owned());
+    }
+
     /// Breaks running streams and waits until the port is free. Calling it again does nothing.
     pub async fn shutdown(&self) {
         self.shared.over.cancel();
@@ -187,6 +195,14 @@ fn router(shared: Arc<Shared>) -> Router {
 }
 
 impl Shared {
+    fn accepts(&self, headers: &HeaderMap) -> bool {
+        let wanted = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        wanted
+            .as_ref()
+            .is_none_or(|key| given.and_then(|g| g.strip_prefix("Bearer ")) == Some(key.as_str()))
+    }
+
     fn note(&self, method: &Method, uri: &Uri, scene: &str, step: usize, body: Value) {
         self.log.push(Asked {
             at_ms: self.clock.now_ms(),
@@ -236,6 +252,7 @@ async fn answer(
     State(shared): State<Arc<Shared>>,
     method: Method,
     uri: Uri,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
@@ -246,9 +263,9 @@ async fn answer(
     let now_s = shared.clock.now_ms() / 1000;
     let scene = Scene::of(&request, shared.dialect, &shared.ids, &shared.attempts, now_s);
     shared.note(&method, &uri, &scene.marker.name, scene.step(), body);
-    let reply = play(&scene);
-    if let End::Status { code, retry_after, body } = &reply.end {
-        return status(*code, retry_after.as_deref(), body);
+    let reply = if shared.accepts(&headers) { play(&scene) } else { fault::unauthorized() };
+    if let End::Status { code, headers, body } = &reply.end {
+        return status(*code, headers, body);
     }
     if !request.stream {
         let id = shared.ids.next("resp");
@@ -259,11 +276,13 @@ async fn answer(
     streamed(&reply, &request, &shared, now_s)
 }
 
-fn status(code: u16, retry_after: Option<&str>, body: &Value) -> Response {
+fn status(code: u16, headers: &[(&'static str, String)], body: &Value) -> Response {
     let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (code, axum::Json(body)).into_response();
-    if let Some(value) = retry_after.and_then(|text| HeaderValue::from_str(text).ok()) {
-        response.headers_mut().insert(header::RETRY_AFTER, value);
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
     }
     response
 }

@@ -21,6 +21,8 @@ enum Step {
     Think { think: String },
     /// Silence in seconds.
     Wait { wait: f64 },
+    /// The account's limit is used up for so many seconds, the first time: `{"limit": 2}`.
+    Limit { limit: i64 },
     /// Silence until the gate is opened.
     Gate { gate: String },
 }
@@ -68,6 +70,10 @@ fn add(step: &Step, goes_on: bool, reply: &mut Reply, tools: &Tools<'_>, ids: &I
         Step::Think { think } => ids.reasoning(think),
         Step::Wait { wait } => {
             reply.prelude += Duration::try_from_secs_f64(*wait).unwrap_or_default();
+            return;
+        }
+        Step::Limit { limit } => {
+            reply.limit = Some(*limit);
             return;
         }
         Step::Gate { gate } => {

@@ -123,6 +123,23 @@ impl Store {
         Ok(seq.unwrap_or(0))
     }
 
+    /// When the state of one of the worker's turns that are not over changed last.
+    ///
+    /// # Errors
+    /// SQLite's own.
+    pub async fn last_state_at(&self, worker: &WorkerId) -> Result<Option<i64>, StoreError> {
+        let worker = worker.as_str();
+        Ok(sqlx::query_scalar!(
+            r#"SELECT MAX(e.at) AS "at: i64" FROM turns t
+               JOIN events e ON e.turn_id = t.id AND e.kind = 'state' AND e.phase = t.state
+             WHERE t.worker_id = ?1
+               AND t.state NOT IN ('completed', 'failed', 'interrupted', 'cancelled')"#,
+            worker
+        )
+        .fetch_one(self.read())
+        .await?)
+    }
+
     /// The last event of a kind and phase in a turn.
     ///
     /// # Errors

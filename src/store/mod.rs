@@ -4,11 +4,13 @@
 //! one verb here, in one transaction. Only this room may hold SQL; it knows nothing of git, codex or MCP.
 
 mod anchor;
+mod approval_row;
 mod approvals;
 mod audit;
 mod db;
 mod error;
 mod events;
+mod holds;
 mod integrations;
 mod mcp_sessions;
 mod meta;
@@ -26,18 +28,19 @@ mod worker_list;
 mod workers;
 mod worktrees;
 
-pub use approvals::{ApprovalRow, NewApproval};
+pub use approval_row::{ApprovalRow, NewApproval};
 pub use audit::AuditRow;
 pub use db::{Store, Write};
 pub use error::StoreError;
 pub use events::{EventRow, NewEvent};
+pub use holds::HoldRow;
 pub use integrations::{IntegrationInputs, IntegrationRow};
 pub use owners::OwnerRow;
 pub use processes::ProcessRow;
 pub use repo_locks::RepoLockRow;
 pub use snapshots::SnapshotRow;
 pub use states::{
-    ApprovalKind, ApprovalState, Decision, TurnState, Verified, WorkerMode, WorkerState,
+    ApprovalKind, ApprovalState, Decision, HoldReason, TurnState, Verified, WorkerMode, WorkerState,
 };
 pub use threads::ThreadRow;
 pub use turn_lease::{TurnEnd, TurnLease};

@@ -108,6 +108,16 @@ impl WorkerState {
 }
 
 words!(
+    /// Why no turn is begun.
+    HoldReason {
+        /// The account's limit is used up.
+        Limit = "limit",
+        /// The account must log in again.
+        Login = "login",
+    }
+);
+
+words!(
     /// What a worker asks for.
     ApprovalKind {
         /// To run a command outside of its sandbox.

@@ -34,8 +34,8 @@ pub struct TurnEnd {
 }
 
 impl Store {
-    /// Claims the next turn that may run: its worker has no active turn, and fewer than `max_active`
-    /// turns are active at all. The turn is `preparing` afterwards.
+    /// Claims the next turn that may run: nothing holds turns back, its worker has no active turn, and
+    /// fewer than `max_active` turns are active at all. The turn is `preparing` afterwards.
     ///
     /// # Errors
     /// SQLite's own.
@@ -44,11 +44,14 @@ impl Store {
         engine: &EngineId,
         max_active: u32,
     ) -> Result<Option<(TurnRow, TurnLease)>, StoreError> {
+        if !self.clear_to_claim().await? {
+            return Ok(None);
+        }
         let (now, holder) = (self.now(), engine.as_str());
         let mut tx = self.write().await?;
         let active = sqlx::query_scalar!(
-            "SELECT COUNT(*) FROM turns WHERE state IN ('preparing', 'running', 'waiting_approval',
-                 'waiting_limit', 'needs_login', 'stopping')"
+            "SELECT COUNT(*) FROM turns
+             WHERE state IN ('preparing', 'running', 'waiting_approval', 'stopping')"
         )
         .fetch_one(&mut *tx)
         .await?;
@@ -168,7 +171,7 @@ impl Store {
         let mut tx = self.write().await?;
         let rev = self.next_rev(&mut tx).await?;
         let changed = sqlx::query!(
-            "UPDATE turns SET codex_turn_id = ?1, rev = ?2,
+            "UPDATE turns SET codex_turn_id = ?1, rev = ?2, error_code = NULL, error_message = NULL,
                  state = CASE state WHEN 'preparing' THEN 'running' ELSE state END
              WHERE id = ?3 AND lease_epoch = ?4
                AND (codex_turn_id IS NOT ?1 OR state = 'preparing')
@@ -266,7 +269,9 @@ impl Store {
         let done = sqlx::query!(
             "UPDATE turns SET state = 'queued', requeues = requeues + ?1,
                  lease_holder = NULL, rev = ?2, client_id = id || '.' || lease_epoch,
-                 codex_turn_id = CASE ?1 WHEN 1 THEN codex_turn_id END
+                 codex_turn_id = CASE ?1 WHEN 1 THEN codex_turn_id END,
+                 error_code = CASE ?1 WHEN 0 THEN error_code END,
+                 error_message = CASE ?1 WHEN 0 THEN error_message END
              WHERE id = ?3 AND lease_epoch = ?4 AND (?1 = 0 OR requeues = 0) AND lease_epoch < ?5
                AND state IN ('preparing', 'running', 'waiting_approval', 'waiting_limit',
                    'needs_login')",

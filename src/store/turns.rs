@@ -49,6 +49,8 @@ pub struct TurnRow {
     pub usage_json: Option<String>,
     /// How often it was continued after it broke off.
     pub requeues: i64,
+    /// How often it was held after it had begun.
+    pub holds: i64,
     /// Fingerprint of the base when a `read_only` turn began.
     pub base_before: Option<String>,
     /// What a look at the base afterwards showed.
@@ -80,6 +82,7 @@ pub(super) struct RawTurn {
     pub(super) error_message: Option<String>,
     pub(super) usage_json: Option<String>,
     pub(super) requeues: i64,
+    pub(super) holds: i64,
     pub(super) base_before: Option<String>,
     pub(super) verified: Option<String>,
     pub(super) created_at: i64,
@@ -108,6 +111,7 @@ impl TryFrom<RawTurn> for TurnRow {
             error_message: raw.error_message,
             usage_json: raw.usage_json,
             requeues: raw.requeues,
+            holds: raw.holds,
             base_before: raw.base_before,
             verified: raw.verified.as_deref().map(Verified::parse).transpose()?,
             created_at: raw.created_at,
@@ -126,7 +130,7 @@ macro_rules! select_turns {
             $crate::store::turns::RawTurn,
             "SELECT t.id, t.worker_id, t.position, t.state, t.brief, t.model, t.effort,
                     t.codex_turn_id, t.client_id, t.report, t.error_code, t.error_message,
-                    t.usage_json, t.requeues, t.base_before, t.verified, t.created_at, t.started_at,
+                    t.usage_json, t.requeues, t.holds, t.base_before, t.verified, t.created_at, t.started_at,
                     t.ended_at, t.lease_holder, t.lease_epoch
              FROM turns t " + $tail $(, $arg)*
         )
@@ -174,7 +178,8 @@ impl Store {
         let row = sqlx::query!(
             "UPDATE turns SET state = 'cancelled', ended_at = ?1, rev = ?2,
                  error_code = 'cancelled_in_queue', error_message = ?3
-             WHERE id = ?4 AND state = 'queued' RETURNING worker_id",
+             WHERE id = ?4 AND (state = 'queued' OR (started_at IS NULL
+                 AND state IN ('waiting_limit', 'needs_login'))) RETURNING worker_id",
             now,
             rev,
             reason,
@@ -199,8 +204,9 @@ impl Store {
         let mut tx = self.write().await?;
         let rev = self.next_rev(&mut tx).await?;
         let row = sqlx::query!(
-            "UPDATE turns SET brief = ?1, rev = ?2 WHERE id = ?3 AND state = 'queued'
-             RETURNING worker_id",
+            "UPDATE turns SET brief = ?1, rev = ?2 WHERE id = ?3
+               AND (state = 'queued' OR (started_at IS NULL
+                 AND state IN ('waiting_limit', 'needs_login'))) RETURNING worker_id",
             brief,
             rev,
             id
@@ -224,14 +230,15 @@ impl Store {
         raw.map(TryInto::try_into).transpose()
     }
 
-    /// The turns of a worker that wait, in their order; at most 200.
+    /// The turns of a worker that wait for their begin, in their order; at most 200.
     ///
     /// # Errors
     /// SQLite's own.
     pub async fn queued_turns(&self, worker: &WorkerId) -> Result<Vec<TurnRow>, StoreError> {
         let worker = worker.as_str();
         let raw = select_turns!(
-            "WHERE t.worker_id = ?1 AND t.state = 'queued' ORDER BY t.position LIMIT 200",
+            "WHERE t.worker_id = ?1 AND (t.state = 'queued' OR (t.started_at IS NULL
+                 AND t.state IN ('waiting_limit', 'needs_login'))) ORDER BY t.position LIMIT 200",
             worker
         )
         .fetch_all(self.read())
@@ -239,14 +246,14 @@ impl Store {
         raw.into_iter().map(TryInto::try_into).collect()
     }
 
-    /// The turns that some engine carries, of all workers.
+    /// The turns that some engine carries, of all workers; those that are held are nobody's.
     ///
     /// # Errors
     /// SQLite's own.
     pub async fn active_turns(&self) -> Result<Vec<TurnRow>, StoreError> {
         let raw = select_turns!(
-            "WHERE t.state IN ('preparing', 'running', 'waiting_approval', 'waiting_limit',
-                 'needs_login', 'stopping') ORDER BY t.created_at"
+            "WHERE t.state IN ('preparing', 'running', 'waiting_approval', 'stopping')
+             ORDER BY t.created_at"
         )
         .fetch_all(self.read())
         .await?;

@@ -1,6 +1,7 @@
 use crate::backend::ThreadRef;
 use crate::ids::{TurnId, WorkerId};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,8 @@ pub(super) struct Active {
     pub(super) reason: Mutex<Option<String>>,
     /// The agent's names for it, once it runs.
     pub(super) running: watch::Sender<Option<Running>>,
+    /// When anything was heard of it last, Unix milliseconds.
+    heard: AtomicI64,
     /// It is over and stored.
     pub(super) done: CancellationToken,
 }
@@ -34,18 +37,32 @@ impl Active {
             stop: CancellationToken::new(),
             reason: Mutex::default(),
             running: watch::Sender::new(None),
+            heard: AtomicI64::new(0),
             done: CancellationToken::new(),
         })
     }
 
+    /// Something was heard of it at this time.
+    pub(super) fn hear(&self, now_ms: i64) {
+        self.heard.store(now_ms, Ordering::Relaxed);
+    }
+
+    pub(super) fn heard(&self) -> i64 {
+        self.heard.load(Ordering::Relaxed)
+    }
+
     /// Asks for the end; the first reason counts.
     pub(super) fn ask_stop(&self, reason: Option<&str>) {
+        self.keep_reason(reason);
+        self.stop.cancel();
+    }
+
+    /// Keeps why the end will be asked for, so that whoever sees the state sees the reason.
+    pub(super) fn keep_reason(&self, reason: Option<&str>) {
         let mut kept = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.is_none() {
             *kept = reason.map(str::to_owned);
         }
-        drop(kept);
-        self.stop.cancel();
     }
 
     pub(super) fn stop_reason(&self) -> Option<String> {

@@ -44,14 +44,18 @@ pub enum WorkerError {
     /// Steering was asked for and nothing can be steered.
     #[error("{0}")]
     NotSteerable(String),
-    /// The turn is young and healthy: stopping it needs a confirmation.
-    #[error("{name:?} works since {elapsed_s} s and looks healthy")]
+    /// The turn looks healthy: stopping it needs a confirmation.
+    #[error(
+        "{name:?} works since {elapsed_s} s, gave a sign of life {quiet_s} s ago and looks healthy"
+    )]
     ConfirmStop {
         /// The worker.
         name: String,
         /// How long its turn runs.
         elapsed_s: i64,
-        /// Turns older than this are stopped without asking.
+        /// How long ago anything was heard of it.
+        quiet_s: i64,
+        /// Turns that are silent for longer are stopped without asking.
         grace_s: u64,
     },
     /// The cleanup would discard work that is not in the base.

@@ -2,7 +2,7 @@
 
 use super::{Workers, WorkersDeps};
 use crate::backend::{
-    Attached, Backend, BackendError, Ending, EventSink, ItemPhase, ModelMenu, ThreadRef,
+    Attached, Backend, BackendError, Ending, EventSink, ItemPhase, Login, ModelMenu, ThreadRef,
     ThreadSpec, TurnEvent, TurnSpec, Verdict,
 };
 use crate::clock::Clock;
@@ -71,6 +71,13 @@ pub(super) struct Fake {
     pub(super) steerable: std::sync::atomic::AtomicBool,
     /// Whether threads can be opened.
     pub(super) broken: std::sync::atomic::AtomicBool,
+    /// The mark of the login, and of the one it was started with.
+    pub(super) login: Mutex<String>,
+    pub(super) used: Mutex<String>,
+    /// How often it was started anew.
+    pub(super) renewed: std::sync::atomic::AtomicUsize,
+    /// What is waited for an answer, and what was answered.
+    pub(super) asks: Mutex<Vec<(String, Option<Verdict>)>>,
 }
 
 impl Fake {
@@ -172,10 +179,13 @@ impl Backend for Fake {
     async fn answer(
         &self,
         _thread: &ThreadRef,
-        _key: &str,
-        _verdict: Verdict,
+        key: &str,
+        verdict: Verdict,
     ) -> Result<(), BackendError> {
-        Err(BackendError::NotAsked)
+        let mut asks = self.asks.lock().unwrap();
+        let waiting = asks.iter_mut().find(|(asked, told)| asked == key && told.is_none());
+        waiting.ok_or(BackendError::NotAsked)?.1 = Some(verdict);
+        Ok(())
     }
 
     async fn interrupt(&self, _thread: &ThreadRef, turn: &str) -> Result<(), BackendError> {
@@ -186,6 +196,18 @@ impl Backend for Fake {
         let sink = sink.ok_or(BackendError::NoActiveTurn)?;
         sink.send(TurnEvent::Ended(Ending::Interrupted)).await.unwrap();
         Ok(())
+    }
+
+    fn login(&self) -> Login {
+        let used = self.used.lock().unwrap().clone();
+        let mark = self.login.lock().unwrap().clone();
+        Login { mark, used, file: Some("/home/auth.json".into()) }
+    }
+
+    async fn renew(&self) {
+        self.renewed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let now = self.login.lock().unwrap().clone();
+        *self.used.lock().unwrap() = now;
     }
 
     async fn close(&self, _keep_turns: bool) {}
@@ -208,11 +230,19 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn new() -> Self {
+        Self::at(Clock::system()).await
+    }
+
+    /// With a clock that the test moves.
+    pub(super) async fn timed() -> Self {
+        Self::at(Clock::manual(Clock::system().now_ms())).await
+    }
+
+    async fn at(clock: Clock) -> Self {
         std::fs::create_dir_all("target/tmp").unwrap();
         let dir = tempfile::tempdir_in("target/tmp").unwrap();
         let root = dir.path().canonicalize().unwrap();
         let state = StateDir::open(&root.join("state")).unwrap();
-        let clock = Clock::system();
         let git = Git::new(&Env::from_process());
         let repo = repository(&git, root.join("repo")).await;
         let store = Store::open(&state.store_db(), clock.clone()).await.unwrap();
@@ -223,6 +253,10 @@ impl Stage {
             given: given_out,
             steerable: true.into(),
             broken: false.into(),
+            login: Mutex::new("one".to_owned()),
+            used: Mutex::new("one".to_owned()),
+            renewed: 0.into(),
+            asks: Mutex::default(),
         });
         let workers = room(&state, &store, &clock, &config, &git, &fake);
         let cancel = tokio_util::sync::CancellationToken::new();

@@ -35,8 +35,15 @@ pub(super) fn standing(name: &str, mode: WorkerMode, may_ask: bool) -> String {
 
 /// What is sent as the turn's message.
 pub(super) fn message(turn: &TurnRow) -> String {
-    if turn.requeues == 0 {
+    if turn.requeues == 0 && turn.holds == 0 {
         return turn.brief.clone();
+    }
+    if let Some(why) = held(turn) {
+        return format!(
+            "Your turn stopped because {why}; it can go on now. What you did until then is in the \
+             worktree and in this conversation, and so is the task. Go on where you stopped, and do \
+             not begin anew."
+        );
     }
     format!(
         "Your last turn was interrupted before its end, not by the manager. What you did until then \
@@ -44,4 +51,14 @@ pub(super) fn message(turn: &TurnRow) -> String {
          was:\n\n{}",
         turn.brief
     )
+}
+
+/// Why the turn was held, when that is what stopped it last. The agent has the task then: it keeps a
+/// message before it asks the model (seen).
+fn held(turn: &TurnRow) -> Option<&'static str> {
+    match turn.error_code.as_deref() {
+        Some("usage_limit") => Some("the account's usage limit was reached"),
+        Some("unauthorized") => Some("the account had to log in again"),
+        _ => None,
+    }
 }

@@ -1,11 +1,12 @@
 use super::{WorkerError, Workers};
 use crate::store::{
-    EventRow, StateCount, TurnRow, TurnState, WorkerFacts, WorkerFilter, WorkerMode, WorkerRow,
-    WorkerState,
+    ApprovalRow, EventRow, HoldReason, HoldRow, StateCount, TurnRow, TurnState, WorkerFacts,
+    WorkerFilter, WorkerMode, WorkerRow, WorkerState,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use std::path::PathBuf;
 
 /// Whether a worker's work is in the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -44,6 +45,16 @@ pub struct Look {
     pub latest_message: Option<String>,
     /// What runs in its current turn: kind of the newest item that has not ended.
     pub busy_with: Option<String>,
+    /// Since when it is in its state, Unix milliseconds.
+    pub state_since: Option<i64>,
+    /// What its current turn asks for and has no answer to.
+    pub open_approvals: Vec<ApprovalRow>,
+    /// What holds its turn back, in the states `waiting_limit` and `needs_login`.
+    pub hold: Option<HoldRow>,
+    /// Where codex's login is, in the state `needs_login`.
+    pub login_file: Option<PathBuf>,
+    /// Why its turn is being stopped.
+    pub stop_reason: Option<String>,
     /// The report of the last completed turn before the current one, while that has none.
     pub earlier_report: Option<String>,
 }
@@ -123,6 +134,11 @@ impl Look {
             TurnState::Cancelled => (format!("The turn was stopped: {why}"), "It had said"),
             TurnState::Queued => ("The turn waits for its start.".to_owned(), "It had said"),
             TurnState::Preparing => ("The turn is being prepared.".to_owned(), "It had said"),
+            TurnState::WaitingApproval => {
+                ("The turn waits for a decision; see view=approvals.".to_owned(), "It said last")
+            }
+            TurnState::WaitingLimit | TurnState::NeedsLogin => (self.held(), "It said last"),
+            TurnState::Stopping => ("The turn is being stopped.".to_owned(), "It said last"),
             _ => ("The turn is running; there is no report yet.".to_owned(), "It said last"),
         };
         match said {
@@ -141,6 +157,22 @@ impl Look {
                  the worker has its conversation and its files."
             ),
         }
+    }
+
+    /// What a turn waits for that is held.
+    fn held(&self) -> String {
+        let Some(hold) = &self.hold else { return "The turn is about to go on.".to_owned() };
+        let said = &hold.message;
+        if hold.reason == HoldReason::Login {
+            return format!(
+                "Codex's login was refused; the turn goes on after `codex login`. Codex said: {said}"
+            );
+        }
+        let at = hold.until.and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+        let at = at.map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default();
+        format!(
+            "The account's usage limit is reached; the turn goes on by itself at {at}. Codex said: {said}"
+        )
     }
 }
 
@@ -195,10 +227,24 @@ impl Workers {
 
     async fn looks(&self, rows: Vec<WorkerRow>) -> Result<Vec<Look>, WorkerError> {
         let mut looks = Vec::with_capacity(rows.len());
+        let held = |row: &WorkerRow| {
+            matches!(row.state, WorkerState::WaitingLimit | WorkerState::NeedsLogin)
+        };
+        let holds = if rows.iter().any(held) { self.store().holds().await? } else { Vec::new() };
         for facts in self.store().worker_facts(rows).await? {
-            let mut look =
-                Look { facts, latest_message: None, busy_with: None, earlier_report: None };
+            let mut look = Look {
+                facts,
+                latest_message: None,
+                busy_with: None,
+                state_since: None,
+                open_approvals: Vec::new(),
+                hold: None,
+                login_file: None,
+                stop_reason: None,
+                earlier_report: None,
+            };
             self.look_deeper(&mut look).await?;
+            self.look_at_state(&mut look, &holds).await?;
             looks.push(look);
         }
         Ok(looks)
@@ -215,6 +261,35 @@ impl Workers {
         if turn.state != TurnState::Completed && turn.position > 1 {
             let earlier = self.store().last_completed_before(&turn.worker, turn.position).await?;
             look.earlier_report = earlier.and_then(|turn| turn.report);
+        }
+        Ok(())
+    }
+
+    /// The facts behind the state.
+    async fn look_at_state(&self, look: &mut Look, holds: &[HoldRow]) -> Result<(), WorkerError> {
+        let state = look.worker().state;
+        let worker = look.worker().id.clone();
+        let ended = look.facts.turn.as_ref().and_then(|turn| turn.ended_at);
+        look.state_since = match state.is_active() {
+            true => self.store().last_state_at(&worker).await?,
+            false => ended.or(Some(look.worker().created_at)),
+        };
+        let hold = |reason| holds.iter().find(|hold| hold.reason == reason).cloned();
+        match state {
+            WorkerState::WaitingLimit => look.hold = hold(HoldReason::Limit),
+            WorkerState::NeedsLogin => {
+                look.hold = hold(HoldReason::Login);
+                look.login_file = self.room.deps.backend.login().file;
+            }
+            WorkerState::WaitingApproval => {
+                let asked = self.store().approvals(&worker, 20).await?;
+                look.open_approvals = asked.into_iter().filter(ApprovalRow::is_open).collect();
+            }
+            WorkerState::Stopping => {
+                let active = self.room.active.of(&worker);
+                look.stop_reason = active.and_then(|active| active.stop_reason());
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -76,6 +76,7 @@ impl Workers {
         self.store()
             .touch_owner(&caller.owner_ref, &caller.connector, caller.label.as_deref())
             .await?;
+        self.retry_login().await?;
         let id = TurnId::mint(&self.room.deps.clock);
         let why = match request.delivery {
             Some(Delivery::Queue) => None,

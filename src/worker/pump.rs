@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 impl Workers {
     /// Puts an event of the agent into the journal.
     pub(super) async fn take(&self, trip: &Trip, event: TurnEvent) {
+        trip.active.hear(self.room.deps.clock.now_ms());
         let stored = match event {
             TurnEvent::Began { backend_turn_id } => {
                 self.began(trip, &backend_turn_id).await;

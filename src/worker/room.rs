@@ -9,6 +9,7 @@ use crate::journal::Journal;
 use crate::store::{Store, WorkerRow};
 use crate::worktree::Worktrees;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -41,6 +42,8 @@ pub(super) struct Room {
     pub(super) deps: WorkersDeps,
     /// This life of the engine; claims carry it.
     pub(super) engine: EngineId,
+    /// Somebody asked to try a login again that was refused.
+    pub(super) retry_login: AtomicBool,
     /// Something may be claimed.
     pub(super) wake: Notify,
     pub(super) active: ActiveTurns,
@@ -60,6 +63,7 @@ impl Workers {
             room: Arc::new(Room {
                 deps,
                 engine,
+                retry_login: AtomicBool::new(false),
                 wake: Notify::new(),
                 active: ActiveTurns::default(),
                 tasks: TaskTracker::new(),

@@ -5,6 +5,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The scheduler looks again after this, even when nobody woke it.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// While turns are held back it looks more often: their end, or another login, is near perhaps.
+const LOOK_AT_HOLDS: Duration = Duration::from_secs(1);
 /// How long turns have to end when the engine is stopped.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -12,12 +14,28 @@ impl Workers {
     /// Claims turns and carries them, at most `server.max_concurrent_turns` at once, until `cancel`.
     pub async fn run(&self, cancel: CancellationToken) {
         while !cancel.is_cancelled() {
+            let pause = self.before_claims().await;
             self.claim_all(&cancel).await;
             tokio::select! {
                 () = cancel.cancelled() => {}
                 () = self.room.wake.notified() => {}
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = tokio::time::sleep(pause) => {}
             }
+        }
+    }
+
+    /// Looks at what holds turns back; says after which time to look again.
+    async fn before_claims(&self) -> Duration {
+        if let Err(error) = self.look_at_holds().await {
+            tracing::error!(%error, "what holds turns back could not be looked at");
+        }
+        let holds = self.store().holds().await.unwrap_or_default();
+        let now = self.room.deps.clock.now_ms();
+        let left = holds.iter().filter_map(|hold| hold.until).map(|until| until - now).min();
+        let left = left.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs() + 1));
+        match holds.is_empty() {
+            true => LOOK_AGAIN,
+            false => left.unwrap_or(LOOK_AT_HOLDS).min(LOOK_AT_HOLDS),
         }
     }
 

@@ -54,6 +54,9 @@ impl Workers {
         if self.queued_again(lease, active, &outcome).await {
             return;
         }
+        if self.held(turn, lease, active, prepared, &outcome).await {
+            return;
+        }
         let begun = !matches!(outcome, Outcome::NotBegun | Outcome::NeverTaken);
         failpoint::reach("turn_ended").await;
         let verdict = self.verdict(active, outcome);
@@ -163,7 +166,11 @@ impl Workers {
     }
 
     /// Records the worktree; without a record the turn has failed, whatever the agent says.
-    async fn snapshot(&self, prepared: &Prepared, turn: &TurnRow) -> Result<(), (TurnState, Why)> {
+    pub(super) async fn snapshot(
+        &self,
+        prepared: &Prepared,
+        turn: &TurnRow,
+    ) -> Result<(), (TurnState, Why)> {
         if prepared.worker.mode != WorkerMode::IsolatedWrite {
             return Ok(());
         }
@@ -218,7 +225,7 @@ impl Workers {
     }
 
     /// Messages that were steered into the turn but that the agent never saw become turns.
-    async fn queue_undelivered(&self, turn: &TurnRow, active: &Active) {
+    pub(super) async fn queue_undelivered(&self, turn: &TurnRow, active: &Active) {
         if active.stop.is_cancelled() && !self.room.closing.is_cancelled() {
             return;
         }

@@ -1,5 +1,5 @@
 use super::active::Active;
-use super::{ChangeBase, WorkerError, Workers};
+use super::{ChangeBase, Look, WorkerError, Workers};
 use crate::ids::TurnId;
 use crate::store::{StoreError, TurnLease, TurnRow, TurnState, WorkerMode, WorkerRow};
 use crate::worktree::Removed;
@@ -14,7 +14,7 @@ const NAMED: usize = 50;
 /// What is to be ended.
 #[derive(Debug, Clone, Default)]
 pub struct StopRequest {
-    /// Stop a turn that is young and healthy too.
+    /// Stop a turn that looks healthy too.
     pub force: bool,
     /// Kept with the turn; at most 500 characters.
     pub reason: Option<String>,
@@ -29,6 +29,8 @@ pub struct StopRequest {
 pub struct Stopped {
     /// Whether a turn was running and is over now.
     pub stopped: bool,
+    /// The command that it was running.
+    pub command: Option<String>,
     /// Waiting messages that were cancelled.
     pub cancelled: usize,
     /// What the cleanup removed; the last snapshot is kept.
@@ -47,34 +49,45 @@ impl Workers {
         worker: &WorkerRow,
         request: StopRequest,
     ) -> Result<Stopped, WorkerError> {
-        self.check_young(worker, &request).await?;
+        let look = self.look(worker).await?;
+        self.check_healthy(&look, &request).await?;
         if request.cleanup {
             self.check_discard(worker, &request).await?;
         }
         let cancelled = self.cancel_waiting(worker).await?;
         let reason = request.reason.as_deref().map(|r| r.chars().take(500).collect::<String>());
-        let stopped = self.end_turn(worker, reason.as_deref()).await?;
+        let why = reason.as_deref().unwrap_or("stopped");
+        let said = look.latest_message.as_deref();
+        let held = self.store().cancel_held(&worker.id, why, said).await?;
+        let stopped = self.end_turn(worker, reason.as_deref()).await? || held.is_some();
         let mut removed = None;
         if request.cleanup && worker.archived_at.is_none() {
             removed = Some(self.clean_up(worker).await?);
         }
-        Ok(Stopped { stopped, cancelled, removed })
+        Ok(Stopped { stopped, command: look.busy_with.filter(|_| stopped), cancelled, removed })
     }
 
-    /// A turn that is young is not stopped without a word: managers lose patience sooner than workers
-    /// lose their way.
-    async fn check_young(
-        &self,
-        worker: &WorkerRow,
-        request: &StopRequest,
-    ) -> Result<(), WorkerError> {
+    /// A turn that gave a sign of life lately is not stopped without a word: managers lose patience sooner
+    /// than workers lose their way. One that is held runs nothing that could be lost.
+    async fn check_healthy(&self, look: &Look, request: &StopRequest) -> Result<(), WorkerError> {
+        let worker = look.worker();
         let Some(turn) = self.active_turn(worker).await? else { return Ok(()) };
+        let calm = matches!(
+            turn.state,
+            TurnState::Stopping | TurnState::WaitingLimit | TurnState::NeedsLogin
+        );
+        if calm || request.force {
+            return Ok(());
+        }
         let grace_s = self.room.deps.config.workers.stop_confirmation_grace_seconds;
         let since = turn.started_at.unwrap_or(turn.created_at);
-        let elapsed_s = (self.room.deps.clock.now_ms() - since).max(0) / 1000;
-        let young = elapsed_s.unsigned_abs() < grace_s && turn.state != TurnState::Stopping;
-        if young && !request.force {
-            return Err(WorkerError::ConfirmStop { name: worker.name.clone(), elapsed_s, grace_s });
+        let heard = self.room.active.of(&worker.id).map_or(0, |active| active.heard());
+        let last = since.max(heard).max(look.facts.last_event_at.unwrap_or(0));
+        let now = self.room.deps.clock.now_ms();
+        let [elapsed_s, quiet_s] = [since, last].map(|at| (now - at).max(0) / 1000);
+        if quiet_s.unsigned_abs() < grace_s {
+            let name = worker.name.clone();
+            return Err(WorkerError::ConfirmStop { name, elapsed_s, quiet_s, grace_s });
         }
         Ok(())
     }
@@ -128,6 +141,7 @@ impl Workers {
         let Some(active) = self.carried(worker).await? else { return Ok(false) };
         let row = self.store().turn(&active.turn).await?.ok_or(StoreError::Missing)?;
         let lease = TurnLease { turn: row.id, worker: worker.id.clone(), epoch: row.lease_epoch };
+        active.keep_reason(reason);
         match self.store().set_turn_state(&lease, TurnState::Stopping).await {
             Ok(_) | Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),

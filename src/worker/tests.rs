@@ -1,5 +1,6 @@
 //! The life of a turn with an agent that the test plays; the real one is in `tests/`.
 
+mod holds;
 mod manage;
 mod recover;
 mod turns;

@@ -16,6 +16,8 @@ async fn asking(bed: &Bed, client: &Client, name: &str) -> (PathBuf, Value) {
     let seen = client.until(name, &["waiting_approval", "idle", "failed"]).await;
     assert_eq!(seen["state"], "waiting_approval", "{seen:#}");
     let view = approvals(client, name).await;
+    let proof = &seen["state_details"]["approvals"][0]["approval_id"];
+    assert_eq!(*proof, view["approvals"][0]["approval_id"], "{seen:#}");
     (outside, view["approvals"][0].clone())
 }
 

@@ -24,4 +24,5 @@ mod loops;
 mod manage;
 mod read_only;
 mod scripted;
+mod states;
 mod terminal;

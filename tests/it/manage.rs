@@ -25,6 +25,18 @@ async fn a_busy_worker_is_steered_once_and_the_queue_waits_behind_it() {
     let waiting =
         client.ok("codex_worker_inspect", json!({"worker": "Ada", "view": "queue"})).await;
     assert_eq!(waiting["queue"][0]["queued_id"], queued["queued_id"], "{waiting:#}");
+    let extra = json!({"worker": "Ada", "message": "[[err400:fails=9]]", "delivery": "queue"});
+    let extra = client.ok("codex_worker_message", extra).await;
+    let change = |action: &str| {
+        json!({"worker": "Ada", "queued_id": extra["queued_id"], "queue_action": action,
+               "message": "EDITED-WORDS"})
+    };
+    client.ok("codex_worker_message", change("edit")).await;
+    let waiting =
+        client.ok("codex_worker_inspect", json!({"worker": "Ada", "view": "queue"})).await;
+    assert_eq!(waiting["queue"][1]["message"], "EDITED-WORDS", "{waiting:#}");
+    client.ok("codex_worker_message", change("cancel")).await;
+    client.fails("codex_worker_message", change("edit"), "not_queued").await;
     bed.model.open_gate("go");
     let report =
         client.ok("codex_worker_inspect", json!({"worker": "Ada", "wait_seconds": 40})).await;
@@ -34,6 +46,8 @@ async fn a_busy_worker_is_steered_once_and_the_queue_waits_behind_it() {
         report["turn"]["number"], 2,
         "the steered words are no turn of their own: {report:#}"
     );
+    let late = json!({"worker": "Ada", "message": "too late", "delivery": "steer"});
+    client.fails("codex_worker_message", late, "not_steerable").await;
     let log = client
         .ok("codex_worker_inspect", json!({"worker": "Ada", "view": "log", "limit": 500}))
         .await;
@@ -63,6 +77,9 @@ async fn a_stopped_worker_keeps_its_work_and_a_cleanup_asks_first() {
     let asked =
         client.fails("codex_worker_stop", json!({"worker": "Ada"}), "confirmation_required").await;
     assert_eq!(asked["confirm_with"]["force"], true, "{asked:#}");
+    let out = bed.patchbay(&["worker", "stop", "Ada"]).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(!out.status.success() && said.contains("--force"), "{said}");
     let stopped = client
         .ok("codex_worker_stop", json!({"worker": "Ada", "force": true, "reason": "enough"}))
         .await;

@@ -15,6 +15,7 @@ mod worker_log;
 mod worker_message;
 mod worker_options;
 mod worker_start;
+mod worker_state;
 mod worker_stop;
 mod worker_team;
 mod worker_views;

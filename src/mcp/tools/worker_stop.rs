@@ -15,7 +15,7 @@ struct StopArgs {
     worker: String,
     /// Repository of the name.
     repo_path: Option<String>,
-    /// Also stop a turn that is young and looks healthy.
+    /// Also stop a turn that looks healthy.
     #[serde(default)]
     force: bool,
     /// Kept with the turn.
@@ -54,6 +54,7 @@ async fn stop(call: &Call, args: StopArgs) -> Result<Answer, ToolError> {
     let note = note_of(&stopped);
     let view = WorkerView::of(call, &look, true)
         .with("stopped", stopped.stopped)
+        .with("stopped_command", &stopped.command)
         .with("cancelled_messages", stopped.cancelled)
         .with("workspace_cleaned", stopped.removed.is_some());
     let text = format!("{}: {note}\n\n{}", worker.name, look.report());
@@ -65,6 +66,9 @@ fn note_of(stopped: &Stopped) -> String {
         true => "The turn is stopped.".to_owned(),
         false => "No turn was running.".to_owned(),
     };
+    if let Some(command) = &stopped.command {
+        note.push_str(&format!(" It was running `{command}`."));
+    }
     if stopped.cancelled > 0 {
         note.push_str(&format!(" {} waiting message(s) cancelled.", stopped.cancelled));
     }

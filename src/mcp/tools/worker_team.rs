@@ -313,7 +313,11 @@ fn summary(counts: &[StateCount]) -> String {
 
 fn suggested(counts: &[StateCount]) -> &'static str {
     let any = |state: &str| counts.iter().any(|c| c.state.as_str() == state && c.count > 0);
-    if counts.iter().any(|c| c.state.is_active() && c.count > 0) {
+    if any("waiting_approval") {
+        "answer_approvals"
+    } else if any("needs_login") {
+        "log_in"
+    } else if counts.iter().any(|c| c.state.is_active() && c.count > 0) {
         "wait"
     } else if any("failed") || any("interrupted") {
         "inspect"

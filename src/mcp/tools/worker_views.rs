@@ -1,5 +1,6 @@
 //! A worker as hosts see it: what is so, small, without a worktree path, a thread id or a pid.
 
+use super::worker_state::{state_details, state_words};
 use crate::mcp::{Answer, Call, ToolError};
 use crate::paths::StateDir;
 use crate::store::{TurnRow, WorkerState};
@@ -108,6 +109,9 @@ pub(super) fn brief_view(call: &Call, look: &Look) -> Value {
 pub(super) fn status_line(look: &Look) -> String {
     let worker = look.worker();
     let mut line = format!("{} ({}): {}", worker.name, worker.mode.as_str(), worker.state.as_str());
+    if let Some(words) = state_words(look) {
+        line.push_str(&format!(" ({})", clip(&words, SHORT).0));
+    }
     if let Some(command) = look.busy_with.as_deref().filter(|_| worker.state.is_active()) {
         line.push_str(&format!(", runs `{}`", clip(command, 80).0));
     }
@@ -154,6 +158,7 @@ fn facts(call: &Call, look: &Look) -> Map<String, Value> {
     put("last_activity_at", json!(activity / 1000));
     put("latest_message", json!(look.latest_message.as_ref().map(|m| clip(m, 2_000).0)));
     put("running_command", json!(look.busy_with));
+    put("state_details", state_details(call, look));
     if let Some(turn) = &look.facts.turn {
         put("turn", turn_view(call, turn));
     }

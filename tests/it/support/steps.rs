@@ -9,6 +9,8 @@ pub enum Step<'a> {
     Long(&'a str),
     /// Asks to run a shell command outside of the sandbox.
     Escalate(&'a str),
+    /// The account's limit is used up for so many seconds, once.
+    Limit(i64),
     /// Waits until the test opens the gate.
     Gate(&'a str),
     /// Applies a patch in codex's patch format, without its first and last line.
@@ -27,6 +29,7 @@ pub fn script(words: &str, steps: &[Step<'_>]) -> String {
             Step::Escalate(command) => {
                 json!({ "sh": command, "escalate": "it must be outside", "yield_ms": 60_000 })
             }
+            Step::Limit(seconds) => json!({ "limit": seconds }),
             Step::Gate(name) => json!({ "gate": name }),
             Step::Patch(text) => {
                 json!({ "patch": format!("*** Begin Patch\n{text}*** End Patch\n") })
