@@ -1,4 +1,5 @@
 use super::{Choice, WorkerError, Workers, rules};
+use crate::failpoint;
 use crate::git::Repo;
 use crate::ids::{TurnId, WorkerId};
 use crate::ownership::Caller;
@@ -84,6 +85,7 @@ impl Workers {
             effort,
         };
         let (row, turn, rev) = self.accept(&mut worker, &turn, request.auto_suffix).await?;
+        failpoint::reach("brief_accepted").await;
         self.room.wake.notify_one();
         let base_dirty = match request.mode {
             WorkerMode::IsolatedWrite => dirty(&request.repo).await,

@@ -1,5 +1,6 @@
 use super::active::Active;
 use super::{ChangeBase, Look, WorkerError, Workers};
+use crate::failpoint;
 use crate::ids::TurnId;
 use crate::store::{StoreError, TurnLease, TurnRow, TurnState, WorkerMode, WorkerRow};
 use crate::worktree::Removed;
@@ -174,6 +175,7 @@ impl Workers {
             StoreError::Conflict => WorkerError::StillStopping(worker.name.clone()),
             other => other.into(),
         })?;
+        failpoint::reach("worker_archived").await;
         Ok(self.room.deps.worktrees.remove(&repo, &worker.id).await?)
     }
 }

@@ -5,7 +5,7 @@ use crate::git::{Git, GitPath, Repo, RepoKey};
 use crate::ids::{EngineId, TurnId, WorkerId};
 use crate::lock::MetadataLock;
 use crate::paths::StateDir;
-use crate::store::{Store, WorktreeRow};
+use crate::store::{Store, WorkerRow, WorktreeRow};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -137,8 +137,8 @@ impl Worktrees {
         Ok(Removed { snapshot: last, dropped })
     }
 
-    /// At the start of the engine: ends removals that a crash interrupted, and deletes scratch
-    /// directories of an earlier life.
+    /// At the start of the engine: ends removals that a crash interrupted, also where the worker was
+    /// archived and its removal had not begun, and deletes scratch directories of an earlier life.
     ///
     /// # Errors
     /// When the store fails; a repository that is gone is passed over.
@@ -161,7 +161,25 @@ impl Worktrees {
             };
             self.finish_removal(&repo, &worker).await?;
         }
+        for worker in self.archived_with_directory().await? {
+            let Ok(repo) = Repo::open(git, &worker.repo_root).await else { continue };
+            if let Err(error) = self.remove(&repo, &worker.id).await {
+                tracing::warn!(%error, worker = %worker.id, "a workspace was not cleaned up");
+            }
+        }
         Ok(())
+    }
+
+    async fn archived_with_directory(&self) -> Result<Vec<WorkerRow>, WorktreeError> {
+        let inside = |path: PathBuf| std::fs::read_dir(path).into_iter().flatten().flatten();
+        let mut archived = Vec::new();
+        for directory in inside(self.state.worktrees()).flat_map(|repo| inside(repo.path())) {
+            let name = directory.file_name();
+            let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            let worker = self.store.worker(&id).await?;
+            archived.extend(worker.filter(|worker| worker.archived_at.is_some()));
+        }
+        Ok(archived)
     }
 
     /// The newest snapshot of a worker.

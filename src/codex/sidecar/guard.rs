@@ -7,10 +7,14 @@ use rustix::process::Signal;
 use std::collections::HashMap;
 use std::fs::File;
 use std::time::Duration;
+use tokio::net::UnixStream;
 use tokio::time::Instant;
 
 /// How long an orphan may take to end by itself.
 const ORPHAN_AGE: Duration = Duration::from_secs(5);
+
+/// How long a sidecar that has stopped listening may take to be gone.
+const TAKEOVER: Duration = Duration::from_secs(15);
 
 /// The right to be the sidecar of a state directory. Held until the process ends.
 #[derive(Debug)]
@@ -27,6 +31,22 @@ impl Sole {
             Ok(()) => Ok(Some(Self { _lock: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes the right from a sidecar that is on its way out; `None` when one is there to stay, which is
+    /// one that listens.
+    pub(super) async fn wait(state: &StateDir) -> std::io::Result<Option<Self>> {
+        let deadline = Instant::now() + TAKEOVER;
+        loop {
+            if let Some(sole) = Self::take(state)? {
+                return Ok(Some(sole));
+            }
+            let listens = UnixStream::connect(control::socket(state)).await.is_ok();
+            if listens || Instant::now() > deadline {
+                return Ok(None);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }

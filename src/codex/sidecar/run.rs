@@ -39,7 +39,7 @@ async fn run(args: &SidecarArgs, env: &Env) -> Result<(), CodexError> {
     own_session();
     let sidecar = |e: &dyn std::fmt::Display| CodexError::Sidecar(e.to_string());
     let state = StateDir::open(&args.state).map_err(|e| sidecar(&e))?;
-    let Some(_sole) = Sole::take(&state).map_err(|e| sidecar(&e))? else { return Ok(()) };
+    let Some(_sole) = Sole::wait(&state).await.map_err(|e| sidecar(&e))? else { return Ok(()) };
     guard::sweep(&state).await;
     let listener = bind(&state).map_err(|e| sidecar(&e))?;
     let (known, answer) = watch::channel(None);

@@ -1,0 +1,130 @@
+//! The way of a turn, from its claim to its end.
+
+use super::*;
+use std::path::Path;
+
+/// Places on the way of a turn, the last one first.
+const POINTS: &[&str] = &[
+    "turn_snapshotted",
+    "turn_ended",
+    COMMAND,
+    APPROVAL,
+    "delta",
+    "turn-start",
+    "thread_stored",
+    "thread-start",
+    "worktree_ready",
+    "worktree_empty",
+    "turn_claimed",
+];
+
+/// No point of the program's: a command that runs until the test makes a file.
+const COMMAND: &str = "command";
+/// Nor this: a command that asks to leave the sandbox, and waits for the answer.
+const APPROVAL: &str = "approval";
+
+/// One worker stands at each point of the way of a turn when the victim is killed. Each was started
+/// before the points that it passed were held.
+async fn on_the_way(victim: Victim) {
+    let mut bed = Bed::new(&format!("drill-way-{victim:?}").to_lowercase()).await;
+    bed.configure("  approval_policy: on-request\nserver:\n  max_concurrent_turns: 16\n");
+    bed.start();
+    let client = bed.client(Era::Modern).await;
+    for &point in POINTS {
+        stand_at(&bed, &client, point).await;
+    }
+    bed.kill(victim).await;
+    std::fs::write(bed.dir.join("go"), "").unwrap();
+    for point in POINTS.iter().filter(|point| ![COMMAND, APPROVAL].contains(point)) {
+        bed.release(point);
+    }
+    let client = revived(&mut bed, client, victim).await;
+    agree(&client, APPROVAL).await;
+    assert_eq!(std::fs::read_to_string(bed.dir.join("outside")).unwrap(), "made\n");
+    for &point in POINTS {
+        let done = ended(&client, point).await;
+        assert_eq!(done["state"], "idle", "{point}: {done:#}\n{}", bed.server_log());
+        assert!(report(&client, point).await.ends_with("All is done."), "{point}");
+        let view = json!({"worker": point, "view": "changes"});
+        let changes = client.ok("codex_worker_inspect", view).await;
+        let files = changes["changed_files"].as_array().unwrap();
+        let paths: Vec<&str> = files.iter().map(|f| f["path"].as_str().unwrap()).collect();
+        assert_eq!(paths, ["new.txt", "work.txt"], "{point}: {changes:#}");
+        if [COMMAND, APPROVAL].contains(&point) {
+            let broken = matches!(victim, Victim::Codex | Victim::All);
+            assert_eq!(done["turn"]["queued_again"], broken, "{done:#}");
+        }
+    }
+    client.close().await;
+    let turns = bed.judge().await;
+    assert!(turns >= POINTS.len(), "only {turns} turns were compared");
+    bed.finish().await;
+}
+
+/// Starts a worker named like the point and waits until it stands there.
+async fn stand_at(bed: &Bed, client: &Client, point: &str) {
+    match point {
+        COMMAND => stand_in_a_command(bed, client).await,
+        APPROVAL => {
+            let ask = format!("echo made >> {}", bed.dir.join("outside").display());
+            let files = Step::Sh("echo work > work.txt; echo new > new.txt");
+            let steps = [files, Step::Escalate(&ask), Step::Say("All is done.")];
+            start(client, point, script("Ask.", &steps)).await;
+            client.until(point, &["waiting_approval"]).await;
+        }
+        _ => {
+            bed.hold(point);
+            start(client, point, script("Work.", WORK)).await;
+            bed.reached(point).await;
+        }
+    }
+}
+
+async fn stand_in_a_command(bed: &Bed, client: &Client) {
+    let wait = format!(
+        "echo begun > work.txt; until test -e {}; do sleep 0.05; done; echo new > new.txt",
+        bed.dir.join("go").display()
+    );
+    let steps = [Step::Say("I wait."), Step::Long(&wait), Step::Say("All is done.")];
+    start(client, COMMAND, script("Wait.", &steps)).await;
+    let says = |tree: &Path| std::fs::read_to_string(tree.join("work.txt")).unwrap_or_default();
+    let runs = || bed.worktrees_on_disk().iter().any(|tree| says(tree) == "begun\n");
+    bed.sees("the command", runs).await;
+}
+
+/// Says yes to what the worker asks, until it is at rest.
+async fn agree(client: &Client, worker: &str) {
+    let ends = ["waiting_approval", "idle", "failed", "interrupted"];
+    while client.until(worker, &ends).await["state"] == "waiting_approval" {
+        let view = json!({"worker": worker, "view": "approvals"});
+        let view = client.ok("codex_worker_inspect", view).await;
+        for asked in view["approvals"].as_array().unwrap() {
+            if asked["state"] == "pending" {
+                let yes = json!({"worker": worker, "approval_id": asked["approval_id"],
+                                 "decision": "accept"});
+                client.call("codex_worker_message", yes).await;
+            }
+        }
+        client.ok("codex_worker_wait", json!({"wait_seconds": 1, "scope": "all"})).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_is_killed_on_the_way_of_a_turn() {
+    on_the_way(Victim::Server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sidecar_is_killed_on_the_way_of_a_turn() {
+    on_the_way(Victim::Sidecar).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codex_is_killed_on_the_way_of_a_turn() {
+    on_the_way(Victim::Codex).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_are_killed_on_the_way_of_a_turn() {
+    on_the_way(Victim::All).await;
+}
