@@ -1,7 +1,7 @@
 use super::client::Client;
 use super::control::{self, Facts, Link};
 use super::sidecar::SidecarArgs;
-use super::{CodexError, CodexProgram, check, home};
+use super::{CodexError, CodexProgram, check, home, variables};
 use crate::config::CodexConfig;
 use crate::paths::{Env, StateDir};
 use crate::process::{Io, Spawn};
@@ -74,8 +74,8 @@ impl Launch {
         digest: &str,
     ) -> Result<(Link, Facts), CodexError> {
         check::sandbox_check(codex, &self.env, &self.state).await?;
-        home::write(&self.state, settings, &home::login(&self.env, &self.config))?;
-        self.spawn(codex, digest)?;
+        home::write(&self.state, &self.env, &self.config, settings)?;
+        self.spawn(codex, settings, digest)?;
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         loop {
             if let Some(mut link) = Link::connect(&self.state).await {
@@ -83,7 +83,7 @@ impl Launch {
                     Ok(facts) => return Ok((link, facts)),
                     Err(error) => {
                         let _ = link.end().await;
-                        return Err(error);
+                        return Err(error.redacted(&variables::secrets(settings)));
                     }
                 }
             }
@@ -94,7 +94,12 @@ impl Launch {
         }
     }
 
-    fn spawn(&self, codex: &CodexProgram, digest: &str) -> Result<(), CodexError> {
+    fn spawn(
+        &self,
+        codex: &CodexProgram,
+        settings: &Value,
+        digest: &str,
+    ) -> Result<(), CodexError> {
         let log = self.state.logs().join("sidecar.log");
         let args = SidecarArgs {
             state: self.state.root().to_path_buf(),
@@ -107,6 +112,7 @@ impl Launch {
             .arg("sidecar")
             .args(args.to_args())
             .envs(home::environment(&self.env))
+            .envs(variables::passed(settings, &self.env))
             .env("CODEX_HOME", self.state.codex_home())
             .dir(self.state.root())
             .stdout(Io::Append(log.clone()))

@@ -4,7 +4,7 @@ use super::control::Link;
 use super::launch::{Launch, Live};
 
 use super::route::Route;
-use super::{CodexProgram, locate, models, replay, sidecar, threads};
+use super::{CodexProgram, home, locate, models, replay, sidecar, threads};
 use crate::backend::{
     Attached, Backend, BackendError, EventSink, ModelMenu, ThreadRef, ThreadSpec, TurnSpec, Verdict,
 };
@@ -159,10 +159,9 @@ impl Backend for AppServer {
     async fn models(&self) -> Result<ModelMenu, BackendError> {
         let session = self.session().await?;
         let list = session.client().call("model/list", json!({})).await?;
-        let config = &self.launch.config;
         let version = &session.live.facts.version;
-        let effort = config.reasoning_effort.as_deref();
-        Ok(models::menu(&list, version, config.model.as_deref(), effort))
+        let (model, effort) = home::defaults(&self.launch.env, &self.launch.config);
+        Ok(models::menu(&list, version, model.as_deref(), effort.as_deref()))
     }
 
     async fn open_thread(

@@ -23,3 +23,4 @@ mod manage;
 mod read_only;
 mod scripted;
 mod terminal;
+mod tunnel;
