@@ -43,4 +43,5 @@ pub mod doctor;
 pub mod eval;
 pub mod mcp;
 pub mod stage;
+pub mod tunnel;
 pub mod web;

@@ -38,6 +38,9 @@ pub(super) enum Command {
     /// The process that keeps codex alive between lives of the server
     #[command(hide = true, disable_help_flag = true)]
     Sidecar(SidecarArgs),
+    /// Become a program that ends when its parent does
+    #[command(hide = true, disable_help_flag = true)]
+    Leash(LeashArgs),
     /// Serve the scripted model that needs no account
     #[command(hide = true)]
     Model(ModelArgs),
@@ -81,6 +84,9 @@ pub(super) struct StartArgs {
     pub(super) serve: ServeArgs,
     #[command(flatten)]
     pub(super) listen: ListenArgs,
+    /// Open a tunnel, so that a chat elsewhere reaches this server [default: off]
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub(super) tunnel_mode: Option<Tunnel>,
     /// Say what would be served, and serve nothing
     #[arg(long)]
     pub(super) print_only: bool,
@@ -187,8 +193,11 @@ pub(super) struct DemoArgs {
     /// Leave everything that was made, and say where
     #[arg(long)]
     pub(super) keep: bool,
+    /// Use your own codex login and a real model: one short turn, which counts against your account
+    #[arg(long)]
+    pub(super) live: bool,
     /// Break something on purpose, to see that the demo notices
-    #[arg(long = "break", value_enum, value_name = "WHAT")]
+    #[arg(long = "break", value_enum, value_name = "WHAT", conflicts_with = "live")]
     pub(super) break_at: Option<Break>,
     /// The codex binary [default: $PATCHBAY_CODEX, else the installed copy, else the one on PATH]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -290,6 +299,17 @@ pub(super) struct SidecarArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(super) struct LeashArgs {
+    /// Process id of the parent
+    pub(super) parent: i32,
+    /// The program
+    pub(super) program: PathBuf,
+    /// Its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(super) rest: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(super) struct ModelArgs {
     /// Port to listen on, loopback only; 0 picks a free one
     #[arg(long, default_value_t = 0)]
@@ -297,6 +317,25 @@ pub(super) struct ModelArgs {
     /// File that gets one line of JSON a request
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) log: Option<PathBuf>,
+}
+
+/// The tunnel as a flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Tunnel {
+    /// None
+    Off,
+    /// A quick tunnel of Cloudflare, through cloudflared; needs no account
+    Cloudflare,
+}
+
+impl Tunnel {
+    /// The name that the configuration uses.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Cloudflare => "cloudflare",
+        }
+    }
 }
 
 /// The tool mode as a flag.

@@ -4,12 +4,13 @@ use super::global::Global;
 use crate::demo::{self, DemoOptions};
 use std::process::ExitCode;
 
-/// `patchbay demo`: the whole way of one turn, offline. Exits with 1 when a step fails; the demo itself
+/// `patchbay demo`: the whole way of one turn. Exits with 1 when a step fails; the demo itself
 /// has said which.
 pub(super) async fn run(args: &DemoArgs, global: &Global) -> Result<ExitCode, CliError> {
     let outcome = demo::run(DemoOptions {
         json: args.json,
         keep: args.keep,
+        live: args.live,
         break_at: args.break_at.map(|what| match what {
             Break::Model => demo::Break::Model,
             Break::Worker => demo::Break::Worker,

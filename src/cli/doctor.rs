@@ -58,6 +58,10 @@ fn told(findings: &[Finding], ready: bool) -> String {
             Status::Fail => "FAIL",
         };
         let _ = writeln!(text, "{mark}  {:<14} {}", finding.id, finding.detail);
+        for item in &finding.items {
+            let mark = if item.taken { "taken" } else { "left" };
+            let _ = writeln!(text, "{:20} {mark:<5} {:<28} {}", "", item.name, item.why);
+        }
         if let Some(fix) = &finding.fix {
             let _ = writeln!(text, "{:20} fix: {fix}", "");
         }

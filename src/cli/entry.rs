@@ -3,8 +3,8 @@ use super::error::CliError;
 use super::global::Global;
 use super::terminal::Terminal;
 use super::{
-    completions, demo, doctor, eval, install_codex, man, model, sidecar, start, status, stdio,
-    stop, worker,
+    completions, demo, doctor, eval, install_codex, leash, man, model, sidecar, start, status,
+    stdio, stop, worker,
 };
 use crate::paths::Env;
 use clap::Parser;
@@ -64,6 +64,7 @@ fn dispatch(command: Command, global: &Global) -> Result<ExitCode, CliError> {
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Man => Ok(man::run()),
         Command::Sidecar(args) => wait_for(sidecar::run(args, global)),
+        Command::Leash(args) => leash::run(&args),
         Command::Model(args) => wait_for(model::run(&args, global)),
     }
 }
@@ -110,7 +111,11 @@ impl Command {
             Self::Demo(args) => (args.json, None),
             Self::Eval(args) => (args.json, None),
             Self::InstallCodex(args) => (args.json, None),
-            Self::Completions(_) | Self::Man | Self::Sidecar(_) | Self::Model(_) => (false, None),
+            Self::Completions(_)
+            | Self::Man
+            | Self::Sidecar(_)
+            | Self::Leash(_)
+            | Self::Model(_) => (false, None),
         }
     }
 }

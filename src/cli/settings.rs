@@ -1,4 +1,4 @@
-use super::args::{ListenArgs, ServeArgs};
+use super::args::{ListenArgs, ServeArgs, Tunnel};
 use super::error::CliError;
 use super::global::Global;
 use crate::config::{Config, Layers};
@@ -30,6 +30,20 @@ impl Settings {
         serve: &ServeArgs,
         listen: Option<&ListenArgs>,
     ) -> Result<Self, CliError> {
+        Self::with_tunnel(global, state, serve, listen, None)
+    }
+
+    /// As [`Settings::load`], with the flag for a tunnel.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub(super) fn with_tunnel(
+        global: &Global,
+        state: &StateDir,
+        serve: &ServeArgs,
+        listen: Option<&ListenArgs>,
+        tunnel: Option<Tunnel>,
+    ) -> Result<Self, CliError> {
         let mut layers = Layers::new(global.env.home());
         let file = config_file(global, state, global.config.as_deref());
         if let Some(file) = &file {
@@ -37,6 +51,9 @@ impl Settings {
         }
         layers.env(&global.env);
         flags(global, &mut layers, serve, listen);
+        if let Some(tunnel) = tunnel {
+            layers.flag("--tunnel-mode", "tunnel.mode", tunnel.name());
+        }
         let notes = layers.notes().to_vec();
         let mut config = layers.build()?;
         let roots = roots(global, serve, &config)?;

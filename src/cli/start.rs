@@ -3,7 +3,9 @@ use super::engine::{Engine, Serving};
 use super::error::CliError;
 use super::global::Global;
 use super::settings::Settings;
+use super::tunnel::{self, Plan};
 use crate::secret::Secret;
+use crate::tunnel::Tunnel;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -15,7 +17,8 @@ use tokio::net::TcpListener;
 /// A setting, the state directory, the port or the engine lock is not to be had.
 pub(super) async fn run(args: &StartArgs, global: &Global) -> Result<ExitCode, CliError> {
     let state = global.state()?;
-    let settings = Settings::load(global, &state, &args.serve, Some(&args.listen))?;
+    let settings =
+        Settings::with_tunnel(global, &state, &args.serve, Some(&args.listen), args.tunnel_mode)?;
     for note in &settings.notes {
         global.terminal().note(note);
     }
@@ -23,23 +26,54 @@ pub(super) async fn run(args: &StartArgs, global: &Global) -> Result<ExitCode, C
         print_plan(global, &settings);
         return Ok(ExitCode::SUCCESS);
     }
+    let plan = Plan::of(&settings, global)?;
     let listener = bind(&settings).await?;
     let bound = listener.local_addr().map_err(|e| CliError::from(anyhow::Error::from(e)))?;
     let engine = Engine::open(global, state.clone(), &settings).await?;
     let url = shown_url(bound, engine.token(), args.reveal_token);
     engine.server().set_url(shown_url(bound, engine.token(), false));
     let serving = Serving::start(&engine, listener, bound);
-    let ready = json!({
-        "url": url,
-        "port": bound.port(),
-        "token_file": state.token(),
-        "pid": std::process::id(),
-    });
-    global.terminal().answer(&ready, &greeting(&url, &settings, args.reveal_token));
-    let keep_turns = engine.until_stopped().await;
+    let (tunnel, keep_turns) = tokio::select! {
+        tunnel = open(plan, &engine, bound, global) => (tunnel, None),
+        keep_turns = engine.until_stopped() => (Ok(None), Some(keep_turns)),
+    };
+    let done = match (tunnel, keep_turns) {
+        (Ok(tunnel), None) => {
+            let (public, steps) = tunnel::told(tunnel.as_ref(), &engine, args.reveal_token);
+            let ready = json!({
+                "url": url,
+                "port": bound.port(),
+                "token_file": state.token(),
+                "pid": std::process::id(),
+                "tunnel": public,
+            });
+            let words = greeting(&url, &settings, args.reveal_token) + &steps;
+            global.terminal().answer(&ready, &words);
+            let keep_turns = engine.until_stopped().await;
+            if let Some(tunnel) = tunnel {
+                tunnel.end().await;
+            }
+            Ok(keep_turns)
+        }
+        (Ok(_), Some(keep_turns)) => Ok(keep_turns),
+        // The server was never ready; turns that an earlier one left go on.
+        (Err(error), _) => Err(error),
+    };
     serving.stop().await;
-    engine.close(keep_turns).await;
-    Ok(ExitCode::SUCCESS)
+    engine.close(*done.as_ref().unwrap_or(&true)).await;
+    done.map(|_| ExitCode::SUCCESS)
+}
+
+async fn open(
+    plan: Option<Plan<'_>>,
+    engine: &Engine,
+    bound: SocketAddr,
+    global: &Global,
+) -> Result<Option<Tunnel>, CliError> {
+    match plan {
+        Some(plan) => plan.open(engine, bound, global).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 async fn bind(settings: &Settings) -> Result<TcpListener, CliError> {
@@ -82,6 +116,7 @@ fn print_plan(global: &Global, settings: &Settings) {
         "roots": settings.roots.all(),
         "tool_mode": config.app.tool_mode,
         "auth": config.auth.enabled,
+        "tunnel": config.tunnel.mode,
         "config_file": settings.file,
         "max_concurrent_turns": config.server.max_concurrent_turns,
     });

@@ -43,6 +43,10 @@ fn text(answer: &Value) -> String {
         format!("  tool mode      {}", word("tool_mode")),
         format!("  open sessions  {}", word("open_sessions")),
     ];
+    if let Some(state) = answer["tunnel"]["state"].as_str() {
+        let address = answer["tunnel"]["url"].as_str().unwrap_or("none");
+        lines.push(format!("  tunnel         {state}, {address}"));
+    }
     for check in answer["checks"].as_array().into_iter().flatten() {
         let part = |key: &str| check[key].as_str().unwrap_or_default();
         lines.push(format!("  {:<4} {:<10} {}", part("status"), part("name"), part("detail")));

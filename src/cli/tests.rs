@@ -129,5 +129,5 @@ fn the_arguments_hold_together() {
         .filter(|c| c.is_hide_set())
         .map(|c| c.get_name().to_owned())
         .collect();
-    assert_eq!(hidden, ["sidecar", "model"]);
+    assert_eq!(hidden, ["sidecar", "leash", "model"]);
 }

@@ -64,6 +64,19 @@ impl CodexError {
         }
     }
 
+    /// The same error without these texts: codex may quote the configuration that it refuses.
+    #[must_use]
+    pub(super) fn redacted(self, secrets: &[String]) -> Self {
+        let clean = |text: String| {
+            secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "[redacted]"))
+        };
+        match self {
+            Self::Start(text) => Self::Start(clean(text)),
+            Self::Config(text) => Self::Config(clean(text)),
+            other => other,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> &'static str {

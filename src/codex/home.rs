@@ -1,5 +1,6 @@
-use super::profile;
+use super::carry::{self, Carried, Survey};
 use super::{CodexError, CodexProgram};
+use super::{profile, variables};
 use crate::config::CodexConfig;
 use crate::paths::{Env, StateDir};
 use serde_json::{Map, Value, json};
@@ -12,7 +13,7 @@ const PASSED: &[&str] = &["PATH", "HOME", "LANG", "USER", "LOGNAME", "SHELL"];
 /// The name of the variable that holds the key of the scripted model server.
 const SCRIPTED_KEY: &str = "PATCHBAY_SCRIPTED_KEY";
 
-/// The environment of codex itself.
+/// The environment of codex itself, without the variables that only its provider and MCP servers need.
 pub(super) fn environment(env: &Env) -> Vec<(OsString, OsString)> {
     let mut vars: Vec<(OsString, OsString)> = env
         .iter()
@@ -47,7 +48,13 @@ pub enum Login {
     File(PathBuf),
     /// None is needed: the model server is scripted.
     Scripted,
-    /// There is no `auth.json`; the login may be in a keyring, which a second home cannot share.
+    /// None is needed: the provider of this name asks for none of OpenAI's. The variables that hold its
+    /// keys and are not set are named.
+    Provider(String, Vec<String>),
+    /// There is no `auth.json`, and the user's codex keeps logins in the system's keyring, which a second
+    /// home cannot share.
+    Keyring(PathBuf),
+    /// There is no `auth.json`.
     None(PathBuf),
 }
 
@@ -57,8 +64,53 @@ pub fn login(env: &Env, config: &CodexConfig) -> Login {
     if config.scripted_base_url.is_some() {
         return Login::Scripted;
     }
-    let file = user_home(env, config).unwrap_or_default().join("auth.json");
-    if file.is_file() { Login::File(file) } else { Login::None(file) }
+    let settings = carried_settings(env, config).0;
+    if let Some(provider) = variables::provider(&settings)
+        && provider["requires_openai_auth"] != true
+    {
+        let name = settings["model_provider"].as_str().unwrap_or_default().to_owned();
+        let unset = variables::of_provider(provider);
+        let unset = unset.into_iter().filter(|name| env.get(name).is_none()).collect();
+        return Login::Provider(name, unset);
+    }
+    let file = login_file(env, config);
+    if file.is_file() {
+        Login::File(file)
+    } else if carry::logs_in_by_keyring(&user_home(env, config).unwrap_or_default()) {
+        Login::Keyring(file)
+    } else {
+        Login::None(file)
+    }
+}
+
+fn login_file(env: &Env, config: &CodexConfig) -> PathBuf {
+    user_home(env, config).unwrap_or_default().join("auth.json")
+}
+
+/// What workers get of the user's codex home, and what they do not.
+#[must_use]
+pub fn carried(env: &Env, config: &CodexConfig) -> Carried {
+    carried_settings(env, config).1
+}
+
+/// Model and effort of a thread that names none, where they are known before codex is asked.
+pub(super) fn defaults(env: &Env, config: &CodexConfig) -> (Option<String>, Option<String>) {
+    let settings = carried_settings(env, config).0;
+    let text = |key: &str| settings[key].as_str().map(str::to_owned);
+    (text("model"), text("model_reasoning_effort"))
+}
+
+/// The part of our config.toml that speaks of models, with what is carried over.
+fn carried_settings(env: &Env, config: &CodexConfig) -> (Value, Carried) {
+    let mut table = chosen(config);
+    add_extra(&mut table, config);
+    let survey = survey(env, config, &table);
+    merge(&mut table, survey.settings);
+    (table, survey.carried)
+}
+
+fn survey(env: &Env, config: &CodexConfig, set: &Value) -> Survey {
+    Survey::of(&user_home(env, config).unwrap_or_default(), env, config, set)
 }
 
 fn user_home(env: &Env, config: &CodexConfig) -> Option<PathBuf> {
@@ -78,6 +130,7 @@ pub(super) fn settings(
 ) -> Value {
     let user = user_home(env, config).unwrap_or_else(|| state.codex_home());
     let denied = profile::denied(state.root(), env.home().as_deref(), &user);
+    let opened = [codex.vendor.clone(), carry::skills_dir(state)];
     let mut table = json!({
         "approval_policy": "never",
         "default_permissions": ":read-only",
@@ -90,7 +143,10 @@ pub(super) fn settings(
             "apps": false,
             "shell_snapshot": false,
             "unbounded_connection_retries": false,
+            "hooks": false,
+            "skill_mcp_dependency_install": false,
         },
+        "agents": { "enabled": config.sub_agents },
         "analytics": { "enabled": false },
         "feedback": { "enabled": false },
         "otel": {
@@ -101,8 +157,18 @@ pub(super) fn settings(
         },
         "history": { "persistence": "none" },
         "shell_environment_policy": shell_policy(env, None),
-        "permissions": profile::profiles(&denied, &codex.vendor),
+        "permissions": profile::profiles(&denied, &opened),
     });
+    merge(&mut table, into_map(chosen(config)));
+    add_extra(&mut table, config);
+    let carried = survey(env, config, &table).settings;
+    merge(&mut table, carried);
+    table
+}
+
+/// What the operator's own settings say of models.
+fn chosen(config: &CodexConfig) -> Value {
+    let mut table = json!({});
     for (key, value) in
         [("model", &config.model), ("model_reasoning_effort", &config.reasoning_effort)]
     {
@@ -113,7 +179,6 @@ pub(super) fn settings(
     if let Some(url) = &config.scripted_base_url {
         scripted(&mut table, url);
     }
-    add_extra(&mut table, config);
     table
 }
 
@@ -121,8 +186,18 @@ pub(super) fn settings(
 /// and names no key that decides what a worker may touch.
 fn add_extra(table: &mut Value, config: &CodexConfig) {
     let text = config.extra_config.as_deref().unwrap_or_default();
-    let Ok(Value::Object(extra)) = toml::from_str::<Value>(text) else { return };
-    for (key, value) in extra {
+    if let Ok(Value::Object(extra)) = toml::from_str::<Value>(text) {
+        merge(table, extra);
+    }
+}
+
+fn into_map(table: Value) -> Map<String, Value> {
+    if let Value::Object(map) = table { map } else { Map::new() }
+}
+
+/// Adds members; what stands already stays, in tables of the first level too.
+fn merge(table: &mut Value, more: Map<String, Value>) {
+    for (key, value) in more {
         match (table.get_mut(&key), value) {
             (None, value) => table[&key] = value,
             (Some(Value::Object(there)), Value::Object(more)) => {
@@ -153,9 +228,14 @@ fn scripted(table: &mut Value, url: &str) {
     } });
 }
 
-/// Writes CODEX_HOME: config.toml, and `auth.json` as a link to the user's own, so that there is one
-/// login and never two copies of a refresh token.
-pub(super) fn write(state: &StateDir, settings: &Value, login: &Login) -> Result<(), CodexError> {
+/// Writes CODEX_HOME: config.toml, `auth.json` as a link to the user's own, so that there is one
+/// login and never two copies of a refresh token, and what is carried over.
+pub(super) fn write(
+    state: &StateDir,
+    env: &Env,
+    config: &CodexConfig,
+    settings: &Value,
+) -> Result<(), CodexError> {
     let home = state.codex_home();
     let failed = |path: &Path, error: String| CodexError::Io {
         path: path.to_path_buf(),
@@ -166,14 +246,18 @@ pub(super) fn write(state: &StateDir, settings: &Value, login: &Login) -> Result
     let text = toml::to_string(settings).map_err(|e| failed(&file, e.to_string()))?;
     let text = format!("# Written by patchbay before codex starts; changes are lost.\n{text}");
     state.write_private(&file, text.as_bytes()).map_err(|e| failed(&file, e.to_string()))?;
-    link_login(&home.join("auth.json"), login)
+    let file = Some(login_file(env, config)).filter(|file| file.is_file());
+    let login =
+        file.filter(|_| config.scripted_base_url.is_none()).map_or(Login::Scripted, Login::File);
+    link_login(&home.join("auth.json"), &login)?;
+    survey(env, config, settings).place(state).map_err(|e| failed(&home, e.to_string()))
 }
 
 fn link_login(link: &Path, login: &Login) -> Result<(), CodexError> {
     let io = |source| CodexError::Io { path: link.to_path_buf(), source };
     let wanted = match login {
         Login::File(file) => Some(file),
-        Login::Scripted | Login::None(_) => None,
+        Login::Scripted | Login::Provider(..) | Login::Keyring(_) | Login::None(_) => None,
     };
     match std::fs::symlink_metadata(link) {
         Ok(meta) if meta.is_symlink() => {

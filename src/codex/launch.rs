@@ -3,7 +3,7 @@ use super::control::{self, Facts, Link};
 use super::locate::at_least;
 use super::sidecar::SidecarArgs;
 use super::socket::{self, SocketId};
-use super::{CodexError, CodexProgram, check, home, login};
+use super::{CodexError, CodexProgram, check, home, login, variables};
 use crate::clock::Clock;
 use crate::config::CodexConfig;
 use crate::paths::{Env, StateDir};
@@ -128,10 +128,11 @@ impl Launch {
     pub(super) async fn start(&self, plan: &Plan) -> Result<Live, CodexError> {
         check::sandbox_check(&plan.codex, &self.env, &self.state).await?;
         let login = home::login(&self.env, &self.config);
-        home::write(&self.state, &plan.settings, &login)?;
+        home::write(&self.state, &self.env, &self.config, &plan.settings)?;
         login::note(&self.state, &login);
         self.spawn(plan)?;
-        let (link, facts) = self.up().await?;
+        let secret = |error: CodexError| error.redacted(&variables::secrets(&plan.settings));
+        let (link, facts) = self.up().await.map_err(secret)?;
         let taken = match self.client(&facts).await {
             Ok(client) => self.took(&client, plan).await.map(|()| client),
             Err(error) => Err(error),
@@ -154,7 +155,7 @@ impl Launch {
                     Ok(facts) => return Ok((link, facts)),
                     Err(error) => {
                         let _ = link.end().await;
-                        return Err(error);
+                        return Err(error.redacted(&variables::secrets(settings)));
                     }
                 }
             }
@@ -178,6 +179,7 @@ impl Launch {
             .arg("sidecar")
             .args(args.to_args())
             .envs(home::environment(&self.env))
+            .envs(variables::passed(&plan.settings, &self.env))
             .env("CODEX_HOME", self.state.codex_home())
             .dir(self.state.root())
             .stdout(Io::Append(log.clone()))

@@ -29,7 +29,7 @@ fn noted(state: &StateDir) -> PathBuf {
 fn file(login: &Login) -> Option<&Path> {
     match login {
         Login::File(file) => Some(file),
-        Login::None(_) | Login::Scripted => None,
+        Login::None(_) | Login::Scripted | Login::Provider(..) | Login::Keyring(_) => None,
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod activity;
 mod ask;
+mod carry;
 mod check;
 mod client;
 mod conn;
@@ -37,11 +38,13 @@ pub mod sidecar;
 mod socket;
 mod spool;
 mod threads;
+mod variables;
 mod wire;
 
+pub use carry::{Carried, CarriedItem};
 pub use check::sandbox_check;
 pub use error::CodexError;
-pub use home::{Login, login};
+pub use home::{Login, carried, login};
 pub use install::{InstallError, install};
 pub use locate::locate;
 pub use probed::{Probed, probed};

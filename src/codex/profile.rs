@@ -22,18 +22,18 @@ pub(super) fn denied(state: &Path, home: Option<&Path>, codex_home: &Path) -> BT
 /// The table `permissions` of config.toml.
 ///
 /// Only a `write` rule opens something below a `deny`; a `read` below that `write` closes it for writing
-/// again (seen). A codex that lies in a denied directory is opened in this way: its vendor directory is
-/// read-only, and the directory around it holds nothing else.
-pub(super) fn profiles(denied: &BTreeSet<PathBuf>, vendor: &Path) -> Value {
+/// again (seen). A directory of `opened` that lies in a denied one (codex itself, copies of skills) is
+/// opened in this way: it is read-only, and the directory around it holds nothing else.
+pub(super) fn profiles(denied: &BTreeSet<PathBuf>, opened: &[PathBuf]) -> Value {
     let mut files = Map::from_iter([(":root".to_owned(), json!("read"))]);
     for path in denied {
         files.insert(path.to_string_lossy().into_owned(), json!("deny"));
     }
-    if let (true, Some(around)) =
-        (denied.iter().any(|dir| vendor.starts_with(dir)), vendor.parent())
-    {
-        files.insert(around.to_string_lossy().into_owned(), json!("write"));
-        files.insert(vendor.to_string_lossy().into_owned(), json!("read"));
+    for path in opened.iter().filter(|path| denied.iter().any(|dir| path.starts_with(dir))) {
+        if let Some(around) = path.parent() {
+            files.insert(around.to_string_lossy().into_owned(), json!("write"));
+            files.insert(path.to_string_lossy().into_owned(), json!("read"));
+        }
     }
     let profile = |roots: Value| {
         let mut files = files.clone();
@@ -54,13 +54,13 @@ mod tests {
     fn a_codex_inside_the_state_directory_stays_runnable_and_unwritable() {
         let state = Path::new("/s");
         let vendor = Path::new("/s/codex-bin/0.169.0/x86_64-unknown-linux-musl");
-        let table = profiles(&denied(state, None, Path::new("/s/codex")), vendor);
+        let table = profiles(&denied(state, None, Path::new("/s/codex")), &[vendor.to_path_buf()]);
         let files = &table[WRITE]["filesystem"];
         assert_eq!(files["/s"], "deny");
         assert_eq!(files["/s/codex-bin/0.169.0"], "write");
         assert_eq!(files[vendor.to_str().unwrap()], "read");
         let outside =
-            profiles(&denied(state, None, Path::new("/s/codex")), Path::new("/opt/codex"));
+            profiles(&denied(state, None, Path::new("/s/codex")), &[PathBuf::from("/opt/codex")]);
         assert!(outside[READ]["filesystem"].get("/opt").is_none());
     }
 }

@@ -1,7 +1,7 @@
 use super::control::Link;
 use super::launch::Launch;
 use super::sessions::Sessions;
-use super::{login, models, replay, sidecar};
+use super::{home, login, models, replay, sidecar};
 use crate::backend;
 use crate::backend::{
     Attached, Backend, BackendError, EventSink, ModelMenu, ThreadRef, ThreadSpec, TurnSpec, Verdict,
@@ -54,10 +54,9 @@ impl Backend for AppServer {
     async fn models(&self) -> Result<ModelMenu, BackendError> {
         let session = self.sessions.any().await?;
         let list = session.client().call("model/list", json!({})).await?;
-        let config = &self.sessions.launch.config;
         let version = &session.live.facts.version;
-        let effort = config.reasoning_effort.as_deref();
-        Ok(models::menu(&list, version, config.model.as_deref(), effort))
+        let (model, effort) = home::defaults(&self.sessions.launch.env, &self.sessions.launch.config);
+        Ok(models::menu(&list, version, model.as_deref(), effort.as_deref()))
     }
 
     async fn open_thread(

@@ -1,4 +1,4 @@
-use super::Config;
+use super::{Config, TunnelMode};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,12 @@ use std::path::{Path, PathBuf};
 pub(super) fn expand_home(config: &mut Config, home: Option<&Path>) {
     let Some(home) = home else { return };
     let codex = &mut config.codex;
-    let paths = [&mut config.repositories.default, &mut codex.bin, &mut codex.user_home];
+    let paths = [
+        &mut config.repositories.default,
+        &mut config.tunnel.cloudflared,
+        &mut codex.bin,
+        &mut codex.user_home,
+    ];
     for path in paths.into_iter().flatten().chain(&mut config.repositories.allowed) {
         if let Ok(rest) = path.strip_prefix("~") {
             *path = home.join(rest);
@@ -21,7 +26,15 @@ pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
     found.extend(globs(config));
     found.extend(paths(config));
     found.extend(extra(config));
+    found.extend(servers(config));
     found
+}
+
+fn servers(config: &Config) -> Vec<(&'static str, String)> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let bad = |name: &&String| name.is_empty() || name.len() > 64 || !name.chars().all(fits);
+    let names = config.codex.mcp_servers.iter().filter(bad);
+    names.map(|name| ("codex.mcp_servers", format!("{name:?} is no name of a server"))).collect()
 }
 
 /// Keys of codex's configuration that are patchbay's: they decide what a worker may touch or start.
@@ -67,6 +80,10 @@ fn server(config: &Config) -> Vec<(&'static str, String)> {
         );
         found.push(("auth.enabled", message));
     }
+    if !config.auth.enabled && config.tunnel.mode != TunnelMode::Off {
+        let message = "no tunnel is opened while `auth.enabled` is false: anybody could use it";
+        found.push(("tunnel.mode", message.to_owned()));
+    }
     for origin in &config.server.allowed_origins {
         let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
         if host.is_none_or(|h| h.is_empty() || h.contains(['/', '*', ' '])) {
@@ -104,6 +121,7 @@ fn paths(config: &Config) -> Vec<(&'static str, String)> {
     let single = [
         ("repositories.default", &config.repositories.default),
         ("codex.bin", &config.codex.bin),
+        ("tunnel.cloudflared", &config.tunnel.cloudflared),
         ("codex.user_home", &config.codex.user_home),
     ];
     let single = single.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?)));

@@ -14,6 +14,11 @@ pub struct CodexConfig {
     pub model: Option<String>,
     /// Reasoning effort of workers whose brief names none. Default: codex's own.
     pub reasoning_effort: Option<String>,
+    /// MCP servers of the user's own codex configuration that workers get; no other is started. They run
+    /// outside of the sandbox, as they do for the user. Default none.
+    pub mcp_servers: Vec<String>,
+    /// Whether a worker may start sub-agents of codex. Default false.
+    pub sub_agents: bool,
     /// Base URL of a Responses API that needs no account: the scripted model server of demo and tests.
     pub scripted_base_url: Option<String>,
     /// Further TOML for codex's own configuration (model providers, for example). Keys that decide

@@ -42,6 +42,9 @@ const SERVER: &[Row] = &[
     ("mcp.tool_mode", "write `app.tool_mode`"),
 ];
 
+const OTHER_TUNNEL: &str = "only quick tunnels of Cloudflare are opened; run others beside patchbay, and \
+     name them in `server.allowed_hosts`";
+
 const DOORS: &[Row] = &[
     ("app.widget_domain", "result cards come in a later version. Remove the key"),
     ("app.tool_cards", "result cards come in a later version. Remove the key"),
@@ -55,14 +58,14 @@ const DOORS: &[Row] = &[
     ("auth.query_token_names", "the one name is `patchbay_token`; see `auth.allow_query_token`"),
     ("auth.require_for_non_loopback", "always so; see `auth.enabled`. Remove the key"),
     ("auth.require_for_tunnel", "always so; see `auth.enabled`. Remove the key"),
-    (
-        "auth.tunnel_mode",
-        "tunnels come in a later version; run yours beside patchbay, name it in `server.allowed_hosts`",
-    ),
-    (
-        "tunnel.*",
-        "tunnels come in a later version; run yours beside patchbay, name it in `server.allowed_hosts`",
-    ),
+    ("auth.tunnel_mode", "write `tunnel.mode`: `off` or `cloudflare`"),
+    ("tunnel.hostname", OTHER_TUNNEL),
+    ("tunnel.tunnel_name", OTHER_TUNNEL),
+    ("tunnel.ngrok", OTHER_TUNNEL),
+    ("tunnel.cloudflare_config", OTHER_TUNNEL),
+    ("tunnel.cloudflare_token_file", OTHER_TUNNEL),
+    ("tunnel.cloudflare_token_env", OTHER_TUNNEL),
+    ("tunnel.ngrok_config", OTHER_TUNNEL),
     (
         "ownership.scope",
         "owners are the chat where the client names it, else the connector. Remove the key",
@@ -157,7 +160,7 @@ const VARIABLES: &[Row] = &[
     ("PATCHBAY_HTTP_TOKEN", "the token is in the file `token` of the state directory"),
     ("PATCHBAY_TOKEN", "the token is in the file `token` of the state directory"),
     ("PATCHBAY_REQUIRE_HTTP_TOKEN", "a token is always required; see `auth.enabled`"),
-    ("PATCHBAY_TUNNEL_MODE", "tunnels come in a later version"),
+    ("PATCHBAY_TUNNEL_MODE", "write `tunnel.mode`, or PATCHBAY_TUNNEL__MODE"),
     ("PATCHBAY_SESSION_REF_SALT", "refs are stable by themselves"),
 ];
 

@@ -16,6 +16,7 @@ mod repositories;
 mod root;
 mod security;
 mod server;
+mod tunnel;
 mod workers;
 
 pub use app::{AppConfig, ToolMode};
@@ -28,6 +29,7 @@ pub use repositories::RepositoriesConfig;
 pub use root::Config;
 pub use security::SecurityConfig;
 pub use server::ServerConfig;
+pub use tunnel::{TunnelConfig, TunnelMode};
 pub use workers::{ResumeInterrupted, WorkersConfig};
 
 #[cfg(test)]

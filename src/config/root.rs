@@ -1,6 +1,6 @@
 use super::{
     AppConfig, AuthConfig, CodexConfig, RepositoriesConfig, SecurityConfig, ServerConfig,
-    WorkersConfig,
+    TunnelConfig, WorkersConfig,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,8 @@ pub struct Config {
     pub app: AppConfig,
     /// Who may connect.
     pub auth: AuthConfig,
+    /// How the server is reached from outside.
+    pub tunnel: TunnelConfig,
     /// Which repositories exist for a chat.
     pub repositories: RepositoriesConfig,
     /// Bounds of what is read and returned.

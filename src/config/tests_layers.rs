@@ -60,6 +60,9 @@ fn a_mistake_names_key_origin_and_way_out() {
         ("server: {max_concurrent_turns: 0}", None, "server.max_concurrent_turns", "1 to 64"),
         ("server: {port: yes please}", None, "server.port", "invalid type"),
         ("server: 5", None, "server", "unknown setting"),
+        ("{auth: {enabled: false}, tunnel: {mode: cloudflare}}", None, "tunnel.mode", "anybody"),
+        ("codex: {mcp_servers: [a b]}", None, "codex.mcp_servers", "no name"),
+        ("tunnel: {mode: on}", None, "tunnel.mode", "off or cloudflare"),
         ("app: {tool_mode: god}", None, "app.tool_mode", "worker"),
         ("repositories: {allowed: [/]}", None, "repositories.allowed", "whole disk"),
         ("repositories: {default: here}", None, "repositories.default", "absolute"),
@@ -76,6 +79,15 @@ fn a_mistake_names_key_origin_and_way_out() {
         let origin = env.first().map_or("test.yaml", |(name, _)| name);
         assert_eq!(problem.origin, origin, "{yaml}");
     }
+}
+
+#[test]
+fn a_tunnel_is_off_however_off_is_written() {
+    for yaml in ["tunnel: {mode: off}", "tunnel: {mode: \"off\"}", "tunnel: {mode: false}"] {
+        assert_eq!(build(yaml, &[]).unwrap().tunnel.mode, crate::config::TunnelMode::Off);
+    }
+    let on = build("", &[("PATCHBAY_TUNNEL__MODE", "cloudflare")]).unwrap();
+    assert_eq!(on.tunnel.mode, crate::config::TunnelMode::Cloudflare);
 }
 
 #[test]

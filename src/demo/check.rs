@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// The base has exactly the tree of the story, and no commit was made.
 pub(super) async fn base(stage: &Stage) -> anyhow::Result<()> {
     let found = files_below(&stage.repo.root)?;
-    let expected: BTreeMap<String, Found> = story::after()
+    let expected: BTreeMap<String, Found> = story::after(stage.live)
         .into_iter()
         .map(|(path, (executable, text))| (path, (executable, text.into())))
         .collect();

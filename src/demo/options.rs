@@ -20,7 +20,9 @@ pub struct DemoOptions<'a> {
     pub json: bool,
     /// Leaves all files and names them.
     pub keep: bool,
-    /// What is broken on purpose.
+    /// Plays with the user's own login and a real model, instead of the scripted one.
+    pub live: bool,
+    /// What is broken on purpose; nothing in a live demo.
     pub break_at: Option<Break>,
     /// The `patchbay` program that is started as the server.
     pub program: PathBuf,
@@ -78,8 +80,9 @@ pub struct Kept {
     pub rollout: Option<PathBuf>,
     /// Every JSON-RPC message to and from the server, one a line.
     pub transcript: PathBuf,
-    /// What codex asked the model, one request a line.
-    pub model_log: PathBuf,
+    /// What codex asked the scripted model, one request a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_log: Option<PathBuf>,
     /// The server's standard error.
     pub server_log: PathBuf,
 }

@@ -1,10 +1,10 @@
 use super::ledger::{Failed, Ledger};
 use super::options::{Break, DemoOptions, DemoOutcome, Kept};
-use super::{check, story, turn};
+use super::{check, login, story, turn};
 use crate::paths::Env;
 use crate::stage::{
     Client, Door, Screen, Server, Stage, find_codex, make_dir, nothing_left, nothing_runs, prepare,
-    remove_dir, with_codex,
+    prepare_live, remove_dir, with_codex,
 };
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,8 @@ pub async fn run(options: DemoOptions<'_>) -> DemoOutcome {
     let play = Play {
         program: options.program,
         user: with_codex(options.env, options.codex),
-        broken: options.break_at,
+        broken: options.break_at.filter(|_| !options.live),
+        live: options.live,
         keep: options.keep,
         ledger: &ledger,
         screen: &screen,
@@ -57,7 +58,7 @@ fn list(kept: &Kept) -> String {
         ("store", &kept.store),
         ("rollout", rollout),
         ("transcript", &kept.transcript),
-        ("model log", &kept.model_log),
+        ("model log", kept.model_log.as_deref().unwrap_or(Path::new("none"))),
         ("server log", &kept.server_log),
     ]
     .map(|(name, path)| format!("  {name:12} {}", path.display()))
@@ -69,6 +70,7 @@ struct Play<'a> {
     program: PathBuf,
     user: Env,
     broken: Option<Break>,
+    live: bool,
     keep: bool,
     ledger: &'a Ledger<'a>,
     screen: &'a Screen<'a>,
@@ -99,10 +101,16 @@ impl Play<'_> {
         dir: &mut Option<PathBuf>,
         outcome: &mut DemoOutcome,
     ) -> anyhow::Result<Stage> {
+        if self.live {
+            self.screen.tell(&login::used(&self.user)?);
+        }
         let made = dir.insert(make_dir(&self.user, "demo")?);
         let (codex, version) = find_codex(&self.user, made).await?;
         self.screen.tell(&format!("codex {version} at {}", codex.display()));
         outcome.codex_version = Some(version);
+        if self.live {
+            return prepare_live(made, &self.user, &codex, &story::before()).await;
+        }
         prepare(made, &self.user, &codex, &story::before(), "").await
     }
 
@@ -146,9 +154,9 @@ impl Play<'_> {
                 Ok(client)
             })
             .await?;
-        ledger.step("start", turn::start(&mut client, screen, self.broken)).await?;
+        ledger.step("start", turn::start(&mut client, screen, self.live, self.broken)).await?;
         ledger.step("watch", turn::watch(&mut client, screen)).await?;
-        ledger.step("inspect", turn::look(&mut client, screen)).await?;
+        ledger.step("inspect", turn::look(&mut client, screen, self.live)).await?;
         let token = ledger.step("preview", turn::preview(&mut client, screen)).await?;
         let apply = turn::integrate(&mut client, stage, &token, self.broken);
         ledger.step("integrate", apply).await?;
@@ -163,7 +171,7 @@ fn kept(stage: &Stage) -> Kept {
         store: stage.state.store_db(),
         rollout: first_file(&stage.state.codex_home().join("sessions")),
         transcript: stage.file("transcript.jsonl"),
-        model_log: stage.file("model.jsonl"),
+        model_log: Some(stage.file("model.jsonl")).filter(|_| !stage.live),
         server_log: stage.file("server.log"),
     }
 }

@@ -8,6 +8,7 @@ fn options<'a>(state: &Path, json: bool, out: &'a mut Vec<u8>) -> DemoOptions<'a
     DemoOptions {
         json,
         keep: false,
+        live: false,
         break_at: None,
         program: PathBuf::from("/nonexistent/patchbay"),
         codex: None,

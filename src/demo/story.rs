@@ -28,8 +28,13 @@ pub(super) fn before() -> Files {
     ])
 }
 
-/// The base checkout after the work.
-pub(super) fn after() -> Files {
+/// The base checkout after the work; a real model is asked for less.
+pub(super) fn after(live: bool) -> Files {
+    if live {
+        let mut files = before();
+        files.insert("names.txt".to_owned(), (false, "world\nmoon\n".to_owned()));
+        return files;
+    }
     files([
         ("README.md", (false, README)),
         ("greet.sh", (true, NEW_GREET)),
@@ -39,14 +44,18 @@ pub(super) fn after() -> Files {
 }
 
 /// The paths that differ between both, sorted.
-pub(super) fn changed() -> Vec<String> {
-    let (before, after) = (before(), after());
+pub(super) fn changed(live: bool) -> Vec<String> {
+    let (before, after) = (before(), after(live));
     let mut paths: Vec<String> = before.keys().chain(after.keys()).cloned().collect();
     paths.sort_unstable();
     paths.dedup();
     paths.retain(|path| before.get(path) != after.get(path));
     paths
 }
+
+/// The brief for a real model: small, and with one right result.
+pub(super) const LIVE_BRIEF: &str = "Add one line to the end of names.txt: moon. It must then hold exactly the \
+lines `world` and `moon`. Change, add or remove no other file; run no tests; answer in one sentence.";
 
 /// The brief, with the script that the model plays.
 pub(super) fn brief(broken: Option<Break>) -> String {
@@ -92,6 +101,7 @@ mod tests {
 
     #[test]
     fn the_story_changes_adds_and_removes() {
-        assert_eq!(changed(), ["greet.sh", "names.txt", "notes.txt", "test.sh"]);
+        assert_eq!(changed(false), ["greet.sh", "names.txt", "notes.txt", "test.sh"]);
+        assert_eq!(changed(true), ["names.txt"]);
     }
 }

@@ -5,8 +5,8 @@ use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// How long the worker may take; the script needs a few seconds.
-const TURN: Duration = Duration::from_secs(180);
+/// How long the worker may take; the script needs a few seconds, a real model some more.
+const TURN: Duration = Duration::from_secs(300);
 
 /// The tools that the demo calls.
 const TOOLS: [&str; 6] = [
@@ -34,10 +34,14 @@ pub(super) async fn connect(client: &mut Client, screen: &Screen<'_>) -> anyhow:
 pub(super) async fn start(
     client: &mut Client,
     screen: &Screen<'_>,
+    live: bool,
     broken: Option<Break>,
 ) -> anyhow::Result<()> {
-    let brief = story::brief(broken);
-    let arguments = json!({"name": WORKER, "brief": brief, "model": MODEL});
+    let brief = if live { story::LIVE_BRIEF.to_owned() } else { story::brief(broken) };
+    let mut arguments = json!({"name": WORKER, "brief": brief});
+    if !live {
+        arguments["model"] = json!(MODEL);
+    }
     let started = client.call("codex_worker_start", arguments).await?;
     ensure!(started["name"] == WORKER, "another worker was started: {}", started["name"]);
     let words = brief.split("\n\n").next().unwrap_or_default();
@@ -111,14 +115,18 @@ fn line_of(event: &Value) -> Option<String> {
 }
 
 /// The report is there, and exactly the expected files have changed; shows the diff.
-pub(super) async fn look(client: &mut Client, screen: &Screen<'_>) -> anyhow::Result<()> {
+pub(super) async fn look(
+    client: &mut Client,
+    screen: &Screen<'_>,
+    live: bool,
+) -> anyhow::Result<()> {
     let report = inspect(client, json!({"view": "report"})).await?;
     ensure!(report["report"].as_str().is_some_and(|r| !r.is_empty()), "there is no report");
     let changes = inspect(client, json!({"view": "changes"})).await?;
     let files = changes["changed_files"].as_array().context("no changed files")?;
     let mut paths: Vec<&str> = files.iter().filter_map(|f| f["path"].as_str()).collect();
     paths.sort_unstable();
-    let expected = story::changed();
+    let expected = story::changed(live);
     ensure!(paths == expected, "{WORKER} changed {paths:?}, expected were {expected:?}");
     for path in paths {
         let view = inspect(client, json!({"view": "diff", "file_path": path})).await?;

@@ -1,19 +1,20 @@
 use super::Finding;
 use crate::backend::BackendError;
 use crate::clock::Clock;
-use crate::codex::{self, BASELINE, CodexProgram, Login, Probed, locate, probed, sandbox_check};
+use crate::codex::{
+    self, BASELINE, Carried, CodexProgram, Login, Probed, locate, probed, sandbox_check,
+};
 use crate::config::Config;
 use crate::paths::{Env, StateDir};
-use std::path::Path;
 
-/// The codex program, its sandbox, and the login: three findings.
+/// The codex program, its sandbox, the login, and what is carried over: four findings.
 pub(super) async fn examine(env: &Env, state: &StateDir, config: &Config) -> Vec<Finding> {
     let found = locate(&config.codex, state, env).await;
     let sandbox = match &found {
         Ok(codex) => sandbox(codex, env, state).await,
         Err(_) => Finding::fail("sandbox", "not tried: there is no codex", "Mend codex first."),
     };
-    vec![program(found, state), sandbox, login(env, config)]
+    vec![program(found, state), sandbox, login(env, config), carried(env, config)]
 }
 
 fn program(found: Result<CodexProgram, BackendError>, state: &StateDir) -> Finding {
@@ -68,28 +69,43 @@ async fn sandbox(codex: &CodexProgram, env: &Env, state: &StateDir) -> Finding {
 /// Where the login is. No secret is read: a file that is there counts.
 fn login(env: &Env, config: &Config) -> Finding {
     const ID: &str = "login";
-    let missing = match codex::login(env, &config.codex) {
-        Login::Scripted => return Finding::pass(ID, "none is needed: the model is scripted"),
-        Login::File(file) => {
-            return Finding::pass(ID, format!("{} is used, by a link", file.display()));
+    match codex::login(env, &config.codex) {
+        Login::Scripted => Finding::pass(ID, "none is needed: the model is scripted"),
+        Login::Provider(name, unset) if unset.is_empty() => {
+            Finding::pass(ID, format!("none is needed: the provider `{name}` has its own key"))
         }
-        Login::None(missing) => missing,
-    };
-    if missing.parent().is_some_and(in_keyring) {
-        return Finding::fail(
+        Login::Provider(name, unset) => Finding::fail(
+            ID,
+            format!("the provider `{name}` wants {}, which is not set", unset.join(", ")),
+            "Set it in the environment that patchbay is started in.",
+        ),
+        Login::File(file) => Finding::pass(ID, format!("{} is used, by a link", file.display())),
+        Login::Keyring(_) => Finding::fail(
             ID,
             "codex keeps its login in the system's keyring, where patchbay's codex cannot see it",
             "Set cli_auth_credentials_store = \"file\" in your codex config.toml and run `codex login`.",
-        );
+        ),
+        Login::None(missing) => {
+            let detail = format!("there is no login: {} does not exist", missing.display());
+            Finding::fail(ID, detail, "Run `codex login` (a ChatGPT account or an API key).")
+        }
     }
-    let detail = format!("there is no login: {} does not exist", missing.display());
-    Finding::fail(ID, detail, "Run `codex login` (a ChatGPT account or an API key).")
 }
 
-/// Whether the codex home says that its login is not in a file.
-fn in_keyring(home: &Path) -> bool {
-    let text = std::fs::read_to_string(home.join("config.toml")).unwrap_or_default();
-    let table: toml::Table = text.parse().unwrap_or_default();
-    let store = table.get("cli_auth_credentials_store").and_then(toml::Value::as_str);
-    matches!(store, Some("keyring" | "auto"))
+/// What workers get of the user's own codex home.
+fn carried(env: &Env, config: &Config) -> Finding {
+    const ID: &str = "carried";
+    let Carried { items, problems } = codex::carried(env, &config.codex);
+    let taken = items.iter().filter(|item| item.taken).count();
+    let detail = match items.len() {
+        0 => "your codex home has nothing to carry over".to_owned(),
+        all => format!("{taken} of {all} things of your codex home count for workers"),
+    };
+    let finding = if problems.is_empty() {
+        Finding::pass(ID, detail)
+    } else {
+        let fix = "Mend it in your codex home, or take it out of the configuration.";
+        Finding::warn(ID, format!("{detail}; {}", problems.join("; ")), fix)
+    };
+    finding.with(items)
 }

@@ -27,6 +27,7 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     let mut findings = vec![program, repository];
     findings.extend(codex);
     findings.push(port);
+    findings.extend(machine::tunnel(patient.env, patient.config));
     findings.push(checks::token(patient.state));
     findings.push(machine::socket(patient.state));
     findings.push(machine::disk(patient.state));

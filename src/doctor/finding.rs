@@ -1,3 +1,4 @@
+use crate::codex::CarriedItem;
 use serde::Serialize;
 
 /// How a check came out.
@@ -23,24 +24,46 @@ pub struct Finding {
     pub detail: String,
     /// What to do about it; `None` when it is well.
     pub fix: Option<String>,
+    /// Things that were looked at one by one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<CarriedItem>,
 }
 
 impl Finding {
     /// All is well.
     #[must_use]
     pub fn pass(id: &'static str, detail: impl Into<String>) -> Self {
-        Self { id, status: Status::Pass, detail: detail.into(), fix: None }
+        Self { id, status: Status::Pass, detail: detail.into(), fix: None, items: Vec::new() }
     }
 
     /// It works, with a reservation.
     #[must_use]
     pub fn warn(id: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { id, status: Status::Warn, detail: detail.into(), fix: Some(fix.into()) }
+        Self {
+            id,
+            status: Status::Warn,
+            detail: detail.into(),
+            fix: Some(fix.into()),
+            items: Vec::new(),
+        }
     }
 
     /// A turn cannot run like this.
     #[must_use]
     pub fn fail(id: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { id, status: Status::Fail, detail: detail.into(), fix: Some(fix.into()) }
+        Self {
+            id,
+            status: Status::Fail,
+            detail: detail.into(),
+            fix: Some(fix.into()),
+            items: Vec::new(),
+        }
+    }
+
+    /// With the things it speaks of.
+    #[must_use]
+    pub fn with(mut self, items: Vec<CarriedItem>) -> Self {
+        self.items = items;
+        self
     }
 }

@@ -1,8 +1,9 @@
 use super::Finding;
-use crate::config::Config;
+use crate::config::{Config, TunnelMode};
 use crate::mcp::socket::{self, Want};
-use crate::paths::StateDir;
+use crate::paths::{Env, StateDir};
 use crate::secret::Secret;
+use crate::tunnel;
 use tokio::net::TcpListener;
 
 /// With less the next worktree may not fit, in bytes.
@@ -26,6 +27,18 @@ pub(super) async fn port(state: &StateDir, config: &Config) -> Finding {
         format!("{host}:{port} cannot be listened on: {error}"),
         "End what listens there, or name another port with --port (0 picks a free one).",
     )
+}
+
+/// The program of the tunnel, where the configuration asks for one.
+pub(super) fn tunnel(env: &Env, config: &Config) -> Option<Finding> {
+    const ID: &str = "tunnel";
+    if config.tunnel.mode == TunnelMode::Off {
+        return None;
+    }
+    Some(match tunnel::find(config.tunnel.cloudflared.as_deref(), env) {
+        Ok(program) => Finding::pass(ID, format!("{} opens it", program.display())),
+        Err(error) => Finding::fail(ID, error.to_string(), error.hint()),
+    })
 }
 
 /// Where the engine of this state directory serves, when one runs.

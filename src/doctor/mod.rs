@@ -3,7 +3,7 @@
 //! Looks at everything a turn needs on this machine: state directory, configuration, git, codex, its
 //! sandbox, the login, the port, the disk. It starts short helper programs, changes nothing but its
 //! own scratch directory, and reads no secret. Each finding that is not well says how to mend it.
-//! siblings: mcp
+//! siblings: mcp, tunnel
 
 mod checks;
 mod codex;

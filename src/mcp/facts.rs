@@ -1,5 +1,5 @@
-use super::Presence;
 use super::registry::{Catalog, mode_name};
+use super::{Presence, Reach};
 use crate::config::ToolMode;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -55,6 +55,8 @@ pub(crate) struct ModeFacts {
 pub struct Facts {
     /// Who is connected.
     pub presence: Presence,
+    /// Under which public host the server is reached.
+    pub reach: Reach,
     checks: Arc<RwLock<Arc<Vec<Check>>>>,
     modes: Arc<OnceLock<Vec<ModeFacts>>>,
 }
@@ -65,10 +67,11 @@ impl Facts {
         *self.checks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(checks);
     }
 
-    /// The checks as they were last set.
+    /// The checks as they were last set, and how the tunnel is, where there is one.
     #[must_use]
-    pub fn checks(&self) -> Arc<Vec<Check>> {
-        self.checks.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn checks(&self) -> Vec<Check> {
+        let set = self.checks.read().unwrap_or_else(PoisonError::into_inner).clone();
+        set.iter().cloned().chain(self.reach.check()).collect()
     }
 
     /// The modes, richest last but `minimal` at the end, as hosts know the list.

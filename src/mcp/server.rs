@@ -115,7 +115,8 @@ impl Server {
             "tool_mode": mode_name(self.mode()),
             "open_sessions": self.facts.presence.open_sessions(),
             "recent_clients": self.facts.presence.recent_clients(now),
-            "checks": *self.facts.checks(),
+            "tunnel": self.facts.reach.status(),
+            "checks": self.facts.checks(),
         })
     }
 

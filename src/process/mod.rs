@@ -6,6 +6,7 @@
 mod error;
 mod identity;
 mod ladder;
+mod leash;
 mod look;
 mod run;
 mod spawn;
@@ -15,6 +16,7 @@ mod table;
 pub use error::ProcessError;
 pub use identity::Identity;
 pub use ladder::{Ladder, end_all};
+pub use leash::become_leashed;
 pub use look::{Holding, command_line, holding, standing_in};
 pub use run::{Finished, Run, RunError};
 pub use spawn::{Io, Spawn};

@@ -22,10 +22,12 @@ pub struct Stage {
     pub state: StateDir,
     /// The commit at which the base stood in the beginning.
     pub head: String,
-    /// The model that does the work.
+    /// The scripted model that does the work; nobody asks it in a live play.
     pub model: ScriptedModel,
     /// The environment of the server: nothing of the user's but `PATH` and words about language.
     pub env: Env,
+    /// Whether a real model does the work, with the user's own codex home.
+    pub live: bool,
 }
 
 /// Makes the empty directory of one play beside the state directory, named after it and `tag`; never
@@ -77,6 +79,42 @@ pub async fn prepare(
     std::fs::create_dir(&home)?;
     let state = StateDir::open(&dir.join("state"))?;
     let env = server_env(user, &home, state.root(), codex);
+    let stage = begin(dir, state, env, files, false).await?;
+    // A JSON string is a YAML string.
+    let url = serde_json::json!(stage.model.base_url());
+    let config = format!("codex:\n  scripted_base_url: {url}\n{settings}");
+    stage.state.write_private(&stage.state.config(), config.as_bytes())?;
+    Ok(stage)
+}
+
+/// As [`prepare`], with the user's environment and so with their codex home: a real model does the work.
+/// Settings of the user's own server do not count.
+///
+/// # Errors
+/// As [`prepare`].
+pub async fn prepare_live(
+    dir: &Path,
+    user: &Env,
+    codex: &Path,
+    files: &Files,
+) -> anyhow::Result<Stage> {
+    let state = StateDir::open(&dir.join("state"))?;
+    let theirs = user
+        .iter()
+        .filter(|(name, _)| !name.to_string_lossy().starts_with("PATCHBAY_"))
+        .map(|(name, value)| (name.to_os_string(), value.to_os_string()));
+    let own = [("PATCHBAY_HOME", state.root()), ("PATCHBAY_CODEX", codex)]
+        .map(|(name, path)| (std::ffi::OsString::from(name), path.as_os_str().to_os_string()));
+    begin(dir, state, Env::of(theirs.chain(own)), files, true).await
+}
+
+async fn begin(
+    dir: &Path,
+    state: StateDir,
+    env: Env,
+    files: &Files,
+    live: bool,
+) -> anyhow::Result<Stage> {
     let root = dir.join("repository");
     write_files(&root, files)?;
     let git = Git::new(&env);
@@ -90,11 +128,7 @@ pub async fn prepare(
         ..ScriptedOptions::default()
     })
     .await?;
-    // A JSON string is a YAML string.
-    let url = serde_json::json!(model.base_url());
-    let config = format!("codex:\n  scripted_base_url: {url}\n{settings}");
-    state.write_private(&state.config(), config.as_bytes())?;
-    Ok(Stage { dir: dir.to_path_buf(), repo, state, head, model, env })
+    Ok(Stage { dir: dir.to_path_buf(), repo, state, head, model, env, live })
 }
 
 fn server_env(user: &Env, home: &Path, state: &Path, codex: &Path) -> Env {

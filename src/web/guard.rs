@@ -3,6 +3,7 @@
 
 use super::WebError;
 use crate::config::ServerConfig;
+use crate::mcp::Reach;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub(crate) struct Guard {
     hosts: Arc<[Place]>,
     origins: Arc<[Origin]>,
+    reach: Reach,
 }
 
 /// A host, and a port where one is demanded.
@@ -33,14 +35,15 @@ struct Origin {
 
 impl Guard {
     /// Loopback names, the address that is bound where it is one, and what the operator added. An entry
-    /// that cannot be read allows nothing.
-    pub(crate) fn new(config: &ServerConfig) -> Self {
+    /// that cannot be read allows nothing. `reach` names the host of a tunnel, as long as there is one.
+    pub(crate) fn new(config: &ServerConfig, reach: Reach) -> Self {
         let loopback = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
         let bound = Some(config.host.clone()).filter(|h| h != "0.0.0.0" && h != "::");
         let hosts = loopback.into_iter().chain(bound).chain(config.allowed_hosts.iter().cloned());
         Self {
             hosts: hosts.filter_map(|h| place(&h)).collect(),
             origins: config.allowed_origins.iter().filter_map(|o| allowed_origin(o)).collect(),
+            reach,
         }
     }
 
@@ -57,7 +60,9 @@ impl Guard {
         let host = host.ok_or(WebError::Host)?;
         let fits =
             |p: &Place| p.host == host.host && p.port.is_none_or(|port| host.port == Some(port));
-        if headers.get_all(header::HOST).iter().count() > 1 || !self.hosts.iter().any(fits) {
+        let known =
+            self.hosts.iter().any(fits) || self.reach.host().is_some_and(|h| h == host.host);
+        if headers.get_all(header::HOST).iter().count() > 1 || !known {
             return Err(WebError::Host);
         }
         let mut origins = headers.get_all(header::ORIGIN).iter();
@@ -139,7 +144,7 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
-        Guard::new(config).check(&Uri::from_static("/mcp"), &headers)
+        Guard::new(config, Reach::default()).check(&Uri::from_static("/mcp"), &headers)
     }
 
     #[test]
@@ -176,5 +181,20 @@ mod tests {
         for (host, origin, expected) in table {
             assert_eq!(ask(&config, host, *origin), *expected, "{host} {origin:?}");
         }
+    }
+
+    #[test]
+    fn the_host_of_a_tunnel_is_known_as_long_as_the_tunnel_is_there() {
+        use crate::mcp::TunnelState;
+        let reach = Reach::default();
+        let guard = Guard::new(&ServerConfig::default(), reach.clone());
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "quick-fox.trycloudflare.com".parse().unwrap());
+        let ask = || guard.check(&Uri::from_static("/mcp"), &headers);
+        assert_eq!(ask(), Err(WebError::Host));
+        reach.set(TunnelState::Up, Some("quick-fox.trycloudflare.com"), "up");
+        assert_eq!(ask(), Ok(()));
+        reach.set(TunnelState::Down, None, "down");
+        assert_eq!(ask(), Err(WebError::Host));
     }
 }

@@ -6,7 +6,7 @@ use super::kept::KeptSessions;
 use super::session_id::SessionIds;
 use super::sessions::{Limits, Sessions};
 use crate::app::App;
-use crate::mcp::{Connection, Presence, Server};
+use crate::mcp::{Connection, PROBE_HEADER, Presence, Reach, Server};
 use crate::secret::Secret;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -68,7 +68,8 @@ pub fn mount(
         access.by_request(&uri, &headers).map(|_| Json::<Value>(told.status()))
     };
     let more = Router::new().route("/status", get(status).head(not_allowed));
-    mount_handler(front, move || server.session(None), more)
+    let reach = server.facts().reach.clone();
+    mount_reached(front, reach, move || server.session(None), more)
 }
 
 /// Routes for any handler of MCP, behind the same door as the product: hosts and origins, the token,
@@ -81,11 +82,21 @@ pub fn mount_handler<H: ServerHandler>(
     make: impl Fn() -> H + Send + Sync + 'static,
     more: Router,
 ) -> Router {
-    let guard = Guard::new(&front.app.config.server);
+    mount_reached(front, Reach::default(), make, more)
+}
+
+/// As [`mount_handler`]; `reach` names the host of a tunnel, as long as there is one.
+fn mount_reached<H: ServerHandler>(
+    front: Front,
+    reach: Reach,
+    make: impl Fn() -> H + Send + Sync + 'static,
+    more: Router,
+) -> Router {
+    let guard = Guard::new(&front.app.config.server, reach.clone());
     let no_store = HeaderValue::from_static("no-store");
     let no_referrer = HeaderValue::from_static("no-referrer");
     Router::new()
-        .route("/healthz", get(|| async { Json(json!({"ok": true})) }).head(not_allowed))
+        .route("/healthz", get(move || health(reach.clone())).head(not_allowed))
         .route("/mcp", any(by_request::<H>))
         .route("/mcp/", any(by_request::<H>))
         .route("/mcp/{secret}", any(by_path::<H>))
@@ -96,6 +107,16 @@ pub fn mount_handler<H: ServerHandler>(
         .layer(from_fn_with_state(guard, guard::layer))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, no_store))
         .layer(SetResponseHeaderLayer::if_not_present(header::REFERRER_POLICY, no_referrer))
+}
+
+/// Tells nothing but that we are there. While a tunnel is checked it also carries the word by which that
+/// check knows us.
+async fn health(reach: Reach) -> Response {
+    let mut response = Json(json!({"ok": true})).into_response();
+    if let Some(word) = reach.probe().and_then(|word| HeaderValue::from_str(&word).ok()) {
+        response.headers_mut().insert(PROBE_HEADER, word);
+    }
+    response
 }
 
 /// What the routes share.

@@ -9,6 +9,7 @@
     reason = "tests start programs, and fail by panicking"
 )]
 
+mod carried;
 mod life;
 mod probe;
 mod rig;

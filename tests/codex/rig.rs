@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 /// A state directory, a repository with one worktree, a scripted model.
 pub struct Rig {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     pub state: StateDir,
     pub base: PathBuf,
     pub tree: PathBuf,
@@ -64,7 +64,12 @@ impl Rig {
         ];
         let env = env.map(|(k, v)| (k.to_owned(), v)).to_vec();
         let store = Store::open(&state.store_db(), Clock::system()).await.unwrap();
-        Self { _dir: dir, state, base, tree, tmp, model, store, config, env }
+        Self { dir, state, base, tree, tmp, model, store, config, env }
+    }
+
+    /// The user's home directory.
+    pub fn home(&self) -> PathBuf {
+        self.dir.path().join("home")
     }
 
     pub fn server(&self) -> AppServer {

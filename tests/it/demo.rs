@@ -17,9 +17,14 @@ impl Place {
     }
 
     fn demo(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
         let codex = std::env::var_os("PATCHBAY_CODEX")
             .expect("PATCHBAY_CODEX names the pinned codex; `make test` sets it");
-        Command::new(env!("CARGO_BIN_EXE_patchbay"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_patchbay"));
+        command
             .arg("demo")
             .args(args)
             .env_clear()
@@ -27,8 +32,8 @@ impl Place {
             .env("HOME", self.dir.path())
             .env("PATCHBAY_HOME", self.dir.path().join("state"))
             .env("PATCHBAY_CODEX", codex)
-            .output()
-            .unwrap()
+            .env("HOUSE_KEY", "key");
+        command
     }
 
     /// Runs with `--json`; the exit code must fit the outcome.
@@ -103,4 +108,56 @@ fn keep_leaves_what_it_names_and_words_name_it() {
     let words = place.demo(&[]);
     let said = String::from_utf8(words.stdout).unwrap();
     assert!(said.contains("Ada: ") && said.contains("+  echo \"hello, $name\""), "{said}");
+}
+
+/// The demo with a home directory of its own, as `--live` sees it.
+fn live(place: &Place, configure: Option<&str>) -> (Value, i32) {
+    let home = place.dir.path().join("home");
+    std::fs::create_dir_all(home.join(".codex")).unwrap();
+    if let Some(base_url) = configure {
+        let steps = serde_json::json!([{"sh": "echo moon >> names.txt"}, {"say": "Done."}]);
+        let b64 =
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, steps.to_string());
+        // The brief is the demo's own, so the script comes with the user's instructions.
+        std::fs::write(home.join(".codex/AGENTS.md"), format!("[[steps:b64={b64}]]\n")).unwrap();
+        let config = format!(
+            "model = \"gpt-5.5\"\nmodel_provider = \"house\"\n[model_providers.house]\n\
+             name = \"House\"\nbase_url = \"{base_url}\"\nwire_api = \"responses\"\n\
+             env_key = \"HOUSE_KEY\"\nsupports_websockets = false\n"
+        );
+        std::fs::write(home.join(".codex/config.toml"), config).unwrap();
+    }
+    let out = place.command(&["--live", "--json"]).env("HOME", &home).output().unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    (
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}\n{said}")),
+        out.status.code().unwrap(),
+    )
+}
+
+#[test]
+fn a_live_demo_without_a_login_is_refused_with_a_hint() {
+    let place = Place::new();
+    let (outcome, code) = live(&place, None);
+    assert_eq!((code, &outcome["failed_step"]), (1, &Value::from("prepare")), "{outcome:#}");
+    let error = outcome["error"].as_str().unwrap();
+    assert!(error.contains("no_login") && error.contains("codex login"), "{error}");
+    assert!(!place.dir.path().join("state-demo").exists(), "nothing was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_demo_plays_with_the_provider_of_the_user() {
+    use patchbay::scripted::{ScriptedModel, ScriptedOptions};
+    let model = ScriptedModel::start(ScriptedOptions::default()).await.unwrap();
+    let place = Place::new();
+    let url = model.base_url();
+    let (outcome, code) = tokio::task::block_in_place(|| live(&place, Some(&url)));
+    assert_eq!((code, &outcome["ok"]), (0, &Value::Bool(true)), "{outcome:#}");
+    let asked = model.requests();
+    assert!(!asked.is_empty(), "the provider of the user was not asked");
+    assert!(asked.iter().any(|a| a.body.to_string().contains("names.txt")));
+    let left: Vec<_> = std::fs::read_dir(place.dir.path()).unwrap().flatten().collect();
+    assert_eq!(left.len(), 1, "only the home is left: {left:?}");
+    model.shutdown().await;
 }

@@ -26,3 +26,4 @@ mod read_only;
 mod scripted;
 mod states;
 mod terminal;
+mod tunnel;

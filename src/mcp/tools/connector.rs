@@ -60,7 +60,7 @@ fn self_test_tool(facts: Facts) -> ToolSpec {
 }
 
 fn self_test(facts: &Facts, call: Call) -> Result<Answer, ToolError> {
-    let checks = facts.checks().as_ref().clone();
+    let checks = facts.checks();
     let failed: Vec<&str> = checks
         .iter()
         .filter(|check| check.status == CheckStatus::Fail)
