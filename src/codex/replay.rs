@@ -7,6 +7,14 @@ use crate::backend::{
 };
 use crate::paths::Env;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How often, and how far apart, a turn that is being set up is looked at: a minute in all.
+const SET_UP_READS: u32 = 300;
+const SET_UP_PAUSE: Duration = Duration::from_millis(200);
+
+/// How often a turn that is called interrupted is looked at again.
+const INTERRUPTED_READS: u32 = 4;
 
 /// Finds a turn again by the client id of its message.
 ///
@@ -91,19 +99,42 @@ fn running(turn: &Value) -> bool {
 }
 
 /// The turn whose user message carries the client id, newest first.
+///
+/// A turn that codex sets up has no message yet (seen on 0.169: for seconds, when the machine is busy).
+/// Sent again, the message would go into that very turn. So a thread that is at work on a turn without a
+/// message is read again until it has one. And for the moment in which a turn ends codex may call it
+/// interrupted (seen), so that this word is believed only when it stays.
 async fn read(
     client: &Client,
     thread: &ThreadRef,
     client_id: &str,
 ) -> Result<Option<Value>, BackendError> {
     let params = json!({ "threadId": thread.id, "includeTurns": true });
-    let mut read = match client.call("thread/read", params).await.map_err(threads::gone) {
-        Ok(read) => read,
-        Err(BackendError::ThreadGone(_)) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let Value::Array(turns) = read["thread"]["turns"].take() else { return Ok(None) };
-    Ok(turns.into_iter().rev().find(|turn| carries(turn, client_id)))
+    let mut doubts = INTERRUPTED_READS;
+    for _ in 0..SET_UP_READS {
+        let read = client.call("thread/read", params.clone()).await.map_err(threads::gone);
+        let mut thread = match read {
+            Ok(mut read) => read["thread"].take(),
+            Err(BackendError::ThreadGone(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Value::Array(turns) = thread["turns"].take() else { return Ok(None) };
+        let sets_up = sets_up(&thread["status"], &turns);
+        match turns.into_iter().rev().find(|turn| carries(turn, client_id)) {
+            None if sets_up => {}
+            Some(turn) if turn["status"] == "interrupted" && doubts > 0 => doubts -= 1,
+            found => return Ok(found),
+        }
+        tokio::time::sleep(SET_UP_PAUSE).await;
+    }
+    Ok(None)
+}
+
+/// Whether a thread is at work on a turn that has no message yet.
+fn sets_up(status: &Value, turns: &[Value]) -> bool {
+    let said = |turn: &Value| item_list(turn).any(|item| item["type"] == "userMessage");
+    let working = turns.iter().rev().find(|turn| running(turn));
+    status["type"] == "active" && !working.is_some_and(said)
 }
 
 fn item_list(turn: &Value) -> impl Iterator<Item = &Value> {
@@ -137,6 +168,18 @@ fn items(turn: &Value) -> impl Iterator<Item = TurnEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_turn_that_has_no_message_yet_is_waited_for() {
+        let message = json!({ "type": "userMessage", "id": "u", "clientId": "trn_1" });
+        let turn = |status: &str, items: Value| json!({ "status": status, "items": items });
+        let (active, idle) = (json!({ "type": "active" }), json!({ "type": "idle" }));
+        let bare = [turn("completed", json!([message])), turn("inProgress", json!([]))];
+        assert!(sets_up(&active, &bare));
+        assert!(sets_up(&active, &bare[..1]), "the new turn may not be listed yet");
+        assert!(!sets_up(&idle, &bare[..1]));
+        assert!(!sets_up(&active, &[turn("inProgress", json!([message]))]));
+    }
 
     #[test]
     fn a_record_gives_each_event_once() {
