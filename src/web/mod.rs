@@ -7,6 +7,7 @@
 mod access;
 mod body;
 mod error;
+mod explain;
 mod guard;
 mod kept;
 mod mount;

@@ -1,6 +1,7 @@
 use super::WebError;
 use super::access::Access;
 use super::body;
+use super::explain::explained;
 use super::guard::{self, Guard};
 use super::kept::KeptSessions;
 use super::session_id::SessionIds;
@@ -165,15 +166,14 @@ impl<H: ServerHandler> Door<H> {
         parts.extensions.insert(connection);
         let post = parts.method == Method::POST;
         let json = body::is_json(&parts.headers);
-        if post {
-            widen_accept(&mut parts.headers);
-        }
+        widen_accept(&mut parts.headers);
         let bytes = body::read(body, self.most_bytes).await?;
         let request = Request::from_parts(parts, Body::from(bytes.clone()));
         let mut response = self.mcp.handle(request).await.map(Body::new);
         if post && json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             response = body::no_message(&bytes).into_response();
         }
+        let mut response = explained(response).await;
         self.ids.show(&connector, response.headers_mut());
         Ok(response)
     }

@@ -125,7 +125,13 @@ async fn accept_headers_of_all_hosts_are_understood() {
         assert_eq!(request.send().await.unwrap().status(), 200, "{accept:?}");
     }
     let picky = live.http.post(live.secret_url()).header("accept", "text/html").json(&body);
-    assert_eq!(picky.send().await.unwrap().status(), 406);
+    refused(picky.send().await.unwrap(), 406, "not_acceptable").await;
+    let session = live.open_session().await;
+    for accept in ["*/*", "text/event-stream"] {
+        let listen = live.http.get(live.secret_url()).header("accept", accept);
+        let stream = listen.header("mcp-session-id", &session).send().await.unwrap();
+        assert_eq!(stream.status(), 200, "{accept}");
+    }
     live.stop().await;
 }
 
@@ -139,7 +145,39 @@ async fn bodies_are_bounded_and_must_be_json() {
     assert_eq!(big.status(), 413);
     let form = live.http.post(live.secret_url()).body("a=1");
     let form = form.header("content-type", "application/x-www-form-urlencoded").send().await;
-    assert_eq!(form.unwrap().status(), 415);
+    refused(form.unwrap(), 415, "no_json").await;
+    live.stop().await;
+}
+
+/// Whatever is refused says with which code, why, and what to do.
+async fn refused(answer: reqwest::Response, status: u16, code: &str) {
+    assert_eq!(answer.status(), status);
+    let said: Value = answer.json().await.unwrap();
+    assert_eq!(said["error"], code, "{said}");
+    for member in ["message", "hint"] {
+        assert!(!said[member].as_str().unwrap().is_empty(), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_of_the_library_have_a_code_and_a_hint() {
+    let live = Live::default().await;
+    let session = live.open_session().await;
+    let end = live.http.delete(live.secret_url()).header("mcp-session-id", &session);
+    assert_eq!(end.send().await.unwrap().status(), 202);
+    let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+    let post = || live.http.post(live.secret_url()).json(&list);
+    let gone = post().header("mcp-session-id", &session).send().await.unwrap();
+    refused(gone, 404, "session_unknown").await;
+    let bare = post().send().await.unwrap();
+    let status = bare.status().as_u16();
+    assert!((400..500).contains(&status));
+    refused(bare, status, "bad_request").await;
+    let odd = post().header("mcp-protocol-version", "1999-01-01").send().await.unwrap();
+    refused(odd, 400, "bad_request").await;
+    let put = live.http.put(live.secret_url()).json(&list).send().await.unwrap();
+    assert_eq!(put.headers()["allow"], "GET, POST, DELETE");
+    refused(put, 405, "method_not_allowed").await;
     live.stop().await;
 }
 
