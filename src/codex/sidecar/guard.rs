@@ -42,7 +42,7 @@ impl Sole {
             if let Some(sole) = Self::take(state)? {
                 return Ok(Some(sole));
             }
-            let listens = UnixStream::connect(control::socket(state)).await.is_ok();
+            let listens = UnixStream::connect(control::own_socket(state)).await.is_ok();
             if listens || Instant::now() > deadline {
                 return Ok(None);
             }
