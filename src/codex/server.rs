@@ -55,7 +55,8 @@ impl Backend for AppServer {
         let session = self.sessions.any().await?;
         let list = session.client().call("model/list", json!({})).await?;
         let version = &session.live.facts.version;
-        let (model, effort) = home::defaults(&self.sessions.launch.env, &self.sessions.launch.config);
+        let (model, effort) =
+            home::defaults(&self.sessions.launch.env, &self.sessions.launch.config);
         Ok(models::menu(&list, version, model.as_deref(), effort.as_deref()))
     }
 
