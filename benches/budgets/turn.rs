@@ -41,10 +41,9 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     rest(&mut ours).await;
     let mut bare = Bare::start(dir, &root, &codex).await;
     bare.turn().await;
-    let (mut pairs, mut files) = (Pairs::default(), Pairs::default());
-    for round in 0..effort.of(25) {
+    let mut pairs = Pairs::default();
+    for _ in 0..effort.of(25) {
         pairs.push(our_turn(&mut ours, WORDS).await, bare.turn().await);
-        let _ = (&mut files, round);
     }
     bare.end().await;
     let stopped = place::patchbay(dir, &["stop"]).status().unwrap();
