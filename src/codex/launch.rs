@@ -155,7 +155,7 @@ impl Launch {
                     Ok(facts) => return Ok((link, facts)),
                     Err(error) => {
                         let _ = link.end().await;
-                        return Err(error.redacted(&variables::secrets(settings)));
+                        return Err(error);
                     }
                 }
             }
