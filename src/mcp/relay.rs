@@ -184,11 +184,9 @@ impl StdioClient {
 
     /// Notes a line of the engine.
     fn answered(&mut self, line: &[u8]) {
-        // Only one of them: a client may have used an id twice.
-        if let Some(Peek { id: Some(id), method: None, .. }) = peek(line)
-            && let Some(at) = self.open.iter().position(|open| *open == id)
-        {
-            self.open.swap_remove(at);
+        // All of that id: rmcp answers only one of two requests that have it, and the relay must end.
+        if let Some(Peek { id: Some(id), method: None, .. }) = peek(line) {
+            self.open.retain(|open| *open != id);
         }
     }
 

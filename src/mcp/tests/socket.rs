@@ -174,21 +174,3 @@ async fn the_stateless_era_works_over_stdio() {
     });
     assert_eq!(done.0, End::ClientGone);
 }
-
-#[tokio::test]
-async fn two_requests_with_one_id_are_both_answered_before_the_relay_ends() {
-    let bed = Bed::new(Config::default()).await;
-    let engine = Engine::start(&bed);
-    let (mut host, mut client) = Host::new();
-    let (end, ()) = tokio::join!(relay(&bed, &mut client), async {
-        host.initialize().await;
-        host.call(7, "codex_self_test").await;
-        host.call(7, "codex_self_test").await;
-        host.stdin.shutdown().await.unwrap();
-        for _ in 0..2 {
-            assert_eq!(host.read().await["id"], 7);
-        }
-    });
-    assert_eq!(end, End::ClientGone);
-    engine.stop().await;
-}
