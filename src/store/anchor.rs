@@ -200,11 +200,16 @@ mod tests {
     async fn a_torn_end_of_the_log_is_recovered() {
         let place = Place::new();
         let store = place.open().await.unwrap();
-        fill(&store, 20).await;
+        fill(&store, 19).await;
+        // The log is written anew from its begin after a checkpoint, so its length says nothing.
+        let log = |place: &Place| std::fs::read(place.file("store.db-wal")).unwrap();
+        let before = log(&place);
+        store.meta_or_set("k19", &[7; 3000]).await.unwrap();
         let torn = place.killed();
-        let length = length(&torn.file("store.db-wal"));
-        assert!(length > 20 * 3000, "the rows are in the log: {length}");
-        torn.cut("store.db-wal", length - 100);
+        let after = log(&torn);
+        let differs = |at: &usize| before.get(*at) != after.get(*at);
+        let end = (0..after.len()).rev().find(differs).unwrap();
+        torn.cut("store.db-wal", end as u64 - 100);
         let again = torn.open().await.unwrap();
         assert!(again.meta("k18").await.unwrap().is_some());
         assert_eq!(again.meta("k19").await.unwrap(), None, "the torn one is gone, whole");

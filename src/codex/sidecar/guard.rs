@@ -73,9 +73,10 @@ pub(super) async fn sweep(state: &StateDir) -> usize {
     ended
 }
 
-/// Ends what a dead sidecar left; does nothing while one lives. Returns how many processes were ended.
+/// Ends what a dead sidecar left; does nothing while one lives. One that was killed just now may still hold
+/// its lock for a moment and is waited for. Returns how many processes were ended.
 pub async fn sweep_dead(state: &StateDir) -> usize {
-    match Sole::take(state) {
+    match Sole::wait(state).await {
         Ok(Some(_sole)) => sweep(state).await,
         Ok(None) => 0,
         Err(error) => {
