@@ -1,3 +1,4 @@
+use super::diff::entry_from;
 use super::stage::split_paths;
 use super::{Change, Entry, GitError, GitPath, MODE_SUBMODULE, Output, Stage};
 use std::ffi::OsString;
@@ -12,6 +13,9 @@ pub struct Added {
     pub nested: Vec<GitPath>,
     /// The tree of the index now.
     pub tree: String,
+    /// Files that git refuses to hold, by name or because a filter fails: the index says of them what
+    /// it said before.
+    pub refused: Vec<GitPath>,
 }
 
 impl Stage {
@@ -21,7 +25,7 @@ impl Stage {
     /// names.
     ///
     /// # Errors
-    /// When git fails, for example at a file that cannot be read.
+    /// When git fails for another reason than one of the files.
     pub async fn add_all(&self, reference: &str) -> Result<Added, GitError> {
         let submodules = self.submodules_on_disk().await?;
         self.set_entries(&submodules.iter().map(|(p, _)| (p.clone(), None)).collect::<Vec<_>>())
@@ -29,18 +33,18 @@ impl Stage {
         let mut left_out: Vec<GitPath> = submodules.iter().map(|(p, _)| p.clone()).collect();
         let mut nested: Vec<GitPath> =
             left_out.iter().filter(|path| self.holds_something(path)).cloned().collect();
+        let mut refused = Vec::new();
         let first = self.add_all_but(&left_out).await?;
         if first.code != 0 {
             // A nested repository without a commit stops git altogether.
             let found = self.nested_untracked().await?;
-            if found.iter().all(|path| left_out.contains(path)) {
-                let (verb, code) = ("add".to_owned(), first.code);
-                return Err(GitError::Failed { verb, code, stderr: first.stderr });
-            }
             nested.extend(found.into_iter().filter(|path| !left_out.contains(path)));
             left_out.extend(nested.iter().cloned());
             let again = self.add_all_but(&left_out).await?;
             if again.code != 0 {
+                refused = self.add_what_goes(&left_out).await?;
+            }
+            if again.code != 0 && refused.is_empty() {
                 let (verb, code) = ("add".to_owned(), again.code);
                 return Err(GitError::Failed { verb, code, stderr: again.stderr });
             }
@@ -56,7 +60,16 @@ impl Stage {
         }
         nested.sort();
         nested.dedup();
-        Ok(Added { changes, nested, tree })
+        Ok(Added { changes, nested, tree, refused })
+    }
+
+    /// Mode and object of `path` in a tree, as this stage sees objects; `None` when there is none, or a
+    /// directory.
+    ///
+    /// # Errors
+    /// When git fails, or the id names nothing.
+    pub async fn entry_at(&self, tree: &str, path: &GitPath) -> Result<Option<Entry>, GitError> {
+        entry_from(self.run("ls-tree"), tree, path).await
     }
 
     async fn nested_untracked(&self) -> Result<Vec<GitPath>, GitError> {
@@ -67,6 +80,34 @@ impl Stage {
             .into_iter()
             .filter_map(|path| path.as_bytes().strip_suffix(b"/").map(GitPath::new));
         Ok(directories.collect())
+    }
+
+    /// Adds what has changed in ever smaller parts, and returns the paths at which git fails alone.
+    async fn add_what_goes(&self, left_out: &[GitPath]) -> Result<Vec<GitPath>, GitError> {
+        let paths =
+            self.unlike_the_index(&["--modified", "--deleted", "--others"], left_out).await?;
+        let args = ["--add", "--remove", "--replace", "-z", "--stdin"];
+        let given: Vec<&GitPath> = paths.iter().collect();
+        let mut refused =
+            self.failing(&given, |stage| stage.run("update-index").args(args)).await?;
+        // A reserved name is passed over without a word.
+        let rest = self.unlike_the_index(&["--others"], left_out).await?;
+        let silent: Vec<GitPath> = rest.into_iter().filter(|p| !refused.contains(p)).collect();
+        refused.extend(silent);
+        refused.sort();
+        Ok(refused)
+    }
+
+    async fn unlike_the_index(
+        &self,
+        which: &[&str],
+        left_out: &[GitPath],
+    ) -> Result<Vec<GitPath>, GitError> {
+        let args = ["-z", "--exclude-standard", "--deduplicate"];
+        let out = self.run("ls-files").args(args).args(which).ok().await?;
+        let mut paths = split_paths(&out.stdout);
+        paths.retain(|path| !path.as_bytes().ends_with(b"/") && !left_out.contains(path));
+        Ok(paths)
     }
 
     async fn add_all_but(&self, left_out: &[GitPath]) -> Result<Output, GitError> {

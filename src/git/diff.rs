@@ -133,23 +133,7 @@ impl Repo {
     /// # Errors
     /// When git fails, or the id names nothing.
     pub async fn entry_at(&self, tree: &str, path: &GitPath) -> Result<Option<Entry>, GitError> {
-        let out = self
-            .git
-            .run(&self.root, "ls-tree")
-            .args(["-z", "--full-tree", "--end-of-options", tree, "--"])
-            .arg(path.as_path())
-            .ok()
-            .await?;
-        let line = out.stdout.split(|b| *b == 0).next().unwrap_or_default();
-        let head = line.split(|b| *b == b'\t').next().unwrap_or_default();
-        let text = String::from_utf8_lossy(head);
-        let mut words = text.split(' ');
-        Ok(match (words.next().and_then(octal), words.next(), words.next()) {
-            (Some(mode), Some("blob" | "commit"), Some(oid)) => {
-                Some(Entry { mode, oid: oid.to_owned() })
-            }
-            _ => None,
-        })
+        entry_from(self.git.run(&self.root, "ls-tree"), tree, path).await
     }
 
     /// Content of a blob.
@@ -160,6 +144,26 @@ impl Repo {
         let run = self.git.run(&self.root, "cat-file").args(["blob", oid]);
         Ok(run.ok().await?.stdout)
     }
+}
+
+/// Ends a run of `ls-tree` that was begun elsewhere.
+pub(super) async fn entry_from(
+    run: GitRun,
+    tree: &str,
+    path: &GitPath,
+) -> Result<Option<Entry>, GitError> {
+    let args = ["-z", "--full-tree", "--end-of-options", tree, "--"];
+    let out = run.args(args).arg(path.as_path()).ok().await?;
+    let line = out.stdout.split(|b| *b == 0).next().unwrap_or_default();
+    let head = line.split(|b| *b == b'\t').next().unwrap_or_default();
+    let text = String::from_utf8_lossy(head);
+    let mut words = text.split(' ');
+    Ok(match (words.next().and_then(octal), words.next(), words.next()) {
+        (Some(mode), Some("blob" | "commit"), Some(oid)) => {
+            Some(Entry { mode, oid: oid.to_owned() })
+        }
+        _ => None,
+    })
 }
 
 /// Ends a run of `diff-tree` that was begun elsewhere.

@@ -4,6 +4,7 @@
 //! environment, options ended before operands. It never writes index or HEAD of a base checkout.
 
 mod add;
+mod blobs;
 mod diff;
 mod error;
 mod index;

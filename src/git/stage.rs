@@ -136,6 +136,40 @@ impl Stage {
         run.stdin(nul_joined(paths.iter().copied())).ok().await.map(drop)
     }
 
+    /// Like [`Stage::checkout`]; a path at which a filter fails is left out and returned.
+    ///
+    /// # Errors
+    /// When git cannot be started.
+    pub async fn checkout_what_goes(&self, paths: &[&GitPath]) -> Result<Vec<GitPath>, GitError> {
+        self.failing(paths, |stage| stage.run("checkout-index").args(["-f", "-q", "-z", "--stdin"]))
+            .await
+    }
+
+    /// Feeds paths to a run of git, in ever smaller parts where it fails, and returns those at which it
+    /// fails alone.
+    pub(super) async fn failing(
+        &self,
+        paths: &[&GitPath],
+        run: impl Fn(&Self) -> GitRun,
+    ) -> Result<Vec<GitPath>, GitError> {
+        let (mut parts, mut failing) = (vec![paths], Vec::new());
+        while let Some(part) = parts.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            let done = run(self).stdin(nul_joined(part.iter().copied())).output().await?;
+            match part {
+                _ if done.code == 0 => {}
+                [path] => failing.push((*path).clone()),
+                _ => {
+                    let (left, right) = part.split_at(part.len() / 2);
+                    parts.extend([right, left]);
+                }
+            }
+        }
+        Ok(failing)
+    }
+
     /// Of these paths, the ones whose bytes on disk may differ from their blob: an attribute or a
     /// setting asks for a conversion.
     ///
@@ -188,15 +222,6 @@ impl Stage {
         Ok(run.stdin(message.as_bytes().to_vec()).ok().await?.line())
     }
 
-    /// Stores bytes as a blob as they are, no filter applied, and returns its id.
-    ///
-    /// # Errors
-    /// When git fails.
-    pub async fn write_blob(&self, bytes: Vec<u8>) -> Result<String, GitError> {
-        let run = self.run("hash-object").args(["-w", "--no-filters", "--stdin"]).stdin(bytes);
-        Ok(run.ok().await?.line())
-    }
-
     /// Sets entries of the index directly; `None` takes the path out. Removals come first, so that a
     /// file can take the place of a directory.
     ///
@@ -214,7 +239,9 @@ impl Stage {
             lines.extend_from_slice(path.as_bytes());
             lines.push(0);
         }
-        let run = self.run("update-index").args(["-z", "--index-info"]).stdin(lines);
+        // Names that git refuses elsewhere are data here; what is checked out was never set so.
+        let run = self.run("update-index").config("core.protectNTFS=false");
+        let run = run.config("core.protectHFS=false").args(["-z", "--index-info"]).stdin(lines);
         run.ok().await.map(drop)
     }
 

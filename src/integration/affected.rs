@@ -3,6 +3,9 @@ use super::{Conflict, IntegrationError};
 use crate::git::{Change, GitPath, MODE_SUBMODULE, Stage};
 use std::collections::{BTreeMap, HashSet};
 
+/// The tag of a path of the base that git refuses to hold as it is.
+pub(super) const REFUSED: u8 = b'!';
+
 /// Looks at every affected path for what the merge of trees cannot see: what is on the disk but in no
 /// tree, and entries that git does not compare with the disk.
 pub(super) fn check(
@@ -21,6 +24,22 @@ pub(super) fn check(
     Ok(conflicts)
 }
 
+/// What a branch cannot get.
+pub(super) fn check_names(affected: &[Change]) -> Vec<Conflict> {
+    let finding = |change: &Change| of_name(change).map(|found| (change.path.clone(), found));
+    let found = affected.iter().filter_map(finding);
+    found.map(|(path, (kind, detail))| Conflict::new(path, kind, detail)).collect()
+}
+
+fn of_name(change: &Change) -> Finding {
+    if !change.path.is_plain() {
+        return Some(("unsafe_path", "not a path of a checkout"));
+    }
+    let sides = [&change.old, &change.new];
+    let link = sides.into_iter().flatten().any(|entry| entry.mode == MODE_SUBMODULE);
+    link.then_some(("submodule", "patchbay does not change submodules"))
+}
+
 type Finding = Option<(&'static str, &'static str)>;
 
 fn check_one(
@@ -30,17 +49,16 @@ fn check_one(
     leaving: &HashSet<&GitPath>,
 ) -> Result<Finding, IntegrationError> {
     let path = &change.path;
-    if !path.is_plain() {
-        return Ok(Some(("unsafe_path", "not a path of a checkout")));
-    }
-    let sides = [&change.old, &change.new];
-    if sides.into_iter().flatten().any(|entry| entry.mode == MODE_SUBMODULE) {
-        return Ok(Some(("submodule", "patchbay does not change submodules")));
+    if let Some(finding) = of_name(change) {
+        return Ok(Some(finding));
     }
     match odd.get(path) {
         Some(b'M') => return Ok(Some(("unmerged_in_base", "a merge is not finished in the base"))),
         Some(b'S' | b's') => {
             return Ok(Some(("outside_sparse_checkout", "the path is not checked out")));
+        }
+        Some(&REFUSED) => {
+            return Ok(Some(("unstorable_in_base", "git cannot hold what the base has there")));
         }
         Some(_) => return Ok(Some(("assumed_unchanged", "git is told not to look at this file"))),
         None => {}

@@ -1,6 +1,7 @@
 use super::moves::{Move, Moves, Standing, Way};
 use super::place::Place;
 use super::plan::{Objects, Plan};
+use super::target::Target;
 use super::{IntegrationError, Integrations, undo};
 use crate::failpoint;
 use crate::git::{Change, GitPath, Repo, Stage};
@@ -22,6 +23,14 @@ pub struct ApplyRequest {
     pub accepted_dirty: Vec<String>,
     /// The same key with the same token is applied once.
     pub idempotency_key: Option<String>,
+    /// Where it goes.
+    pub target: Target,
+    /// Of a branch target: the commit's message.
+    pub message: Option<String>,
+    /// Of a branch target: the commit's author, `Name <email>`.
+    pub author: Option<String>,
+    /// Take the last integration back instead; the token is that of its preview.
+    pub undo: bool,
 }
 
 /// A result that is in the base now.
@@ -41,11 +50,13 @@ pub struct Applied {
     pub undo_ref: String,
     /// Whether an earlier call with the same key did it.
     pub replay: bool,
+    /// Of a branch target: the commit that the branch is at now.
+    pub commit: Option<String>,
 }
 
 impl Integrations {
-    /// Applies a worker's result to the working tree of the base: under the mutation lock, exactly as
-    /// previewed, verified, or not at all. Once begun it goes on to its end even if the caller does not
+    /// Applies a worker's result to the working tree of the base or to a branch, or takes the last apply
+    /// back: under the mutation lock, exactly as previewed, verified, or not at all. Once begun it goes on to its end even if the caller does not
     /// wait for it.
     ///
     /// # Errors
@@ -89,8 +100,11 @@ impl Integrations {
         if let Some(replay) = self.replay(repo, request).await? {
             return Ok(replay);
         }
-        let accepted = &request.accepted_dirty;
-        let plan = self.plan(repo, &request.worker, accepted, Objects::Repository).await?;
+        if request.undo {
+            return self.undo_locked(repo, request, proof).await;
+        }
+        let (target, accepted) = (&request.target, &request.accepted_dirty);
+        let plan = self.plan(repo, &request.worker, target, accepted, Objects::Repository).await?;
         if plan.preview.token.as_ref().is_some_and(|token| *token != request.token) {
             return Err(IntegrationError::PreviewStale(Box::new(plan.preview)));
         }
@@ -98,13 +112,17 @@ impl Integrations {
         else {
             return Err(IntegrationError::NotApplicable(Box::new(plan.preview)));
         };
+        if let Some(tip) = plan.tip.clone() {
+            return self.commit_to_branch(repo, request, plan, snapshot, &tip, proof).await;
+        }
         let place = Place::open(&repo.root)?;
         let id = IntegrationId::mint(&self.clock);
         let moves = undo::capture(&plan, &place, &id).await?;
         still_ours(&plan).await?;
         let undo_ref = format!("refs/patchbay/undo/{id}");
         undo::keep(&plan, repo, &moves, &undo_ref).await?;
-        let row = self.row(&plan, repo, request, proof, &moves, &undo_ref)?;
+        let journal = Journal { token: request.token.clone(), moves: moves.list.clone() };
+        let row = self.row(&plan, repo, request, proof, &id, &journal, &undo_ref)?;
         self.store.begin_integration(&row).await?;
         failpoint::reach("apply_journalled").await;
         self.carry_out(repo, &place, &moves, &plan.preview.merged_tree, plan.scratch.path())
@@ -117,6 +135,7 @@ impl Integrations {
             tree_after: plan.preview.merged_tree,
             undo_ref,
             replay: false,
+            commit: None,
         })
     }
 
@@ -195,22 +214,24 @@ impl Integrations {
             tree_after: row.merged_tree,
             undo_ref: row.undo_ref,
             replay: true,
+            commit: row.commit_oid,
         }))
     }
 
-    fn row(
+    #[allow(clippy::too_many_arguments)] // each is a column
+    pub(super) fn row(
         &self,
         plan: &Plan,
         repo: &Repo,
         request: &ApplyRequest,
         proof: &MutationProof,
-        moves: &Moves,
+        id: &IntegrationId,
+        journal: &Journal,
         undo_ref: &str,
     ) -> Result<IntegrationRow, IntegrationError> {
-        let journal = Journal { token: request.token.clone(), moves: moves.list.clone() };
         let snapshot_id = plan.preview.snapshot.as_ref().map(|s| s.id.to_string());
         Ok(IntegrationRow {
-            id: moves.id.clone(),
+            id: id.to_string(),
             worker_id: request.worker.to_string(),
             snapshot_id: snapshot_id.unwrap_or_default(),
             repo_key: repo.key.as_str().to_owned(),
@@ -220,12 +241,16 @@ impl Integrations {
             ours_tree: plan.preview.ours_tree.clone(),
             merged_tree: plan.preview.merged_tree.clone(),
             undo_ref: undo_ref.to_owned(),
-            paths_json: serde_json::to_string(&journal)
+            paths_json: serde_json::to_string(journal)
                 .map_err(|error| IntegrationError::io(&repo.root)(error.into()))?,
             idempotency_key: request.idempotency_key.clone(),
             error: None,
             created_at: self.clock.now_ms(),
             finished_at: None,
+            target: request.target.stored(),
+            commit_oid: None,
+            undoes: None,
+            undone_at: None,
         })
     }
 
@@ -248,7 +273,7 @@ pub(super) struct Journal {
 }
 
 /// The bytes were read after the base's tree was taken: an edit in between must not be overwritten.
-async fn still_ours(plan: &Plan) -> Result<(), IntegrationError> {
+pub(super) async fn still_ours(plan: &Plan) -> Result<(), IntegrationError> {
     // New paths are checked when they are written; git refuses to look at one that is a directory yet.
     let there = plan.affected.iter().filter(|change| change.old.is_some());
     let paths: Vec<&GitPath> = there.map(|change| &change.path).collect();

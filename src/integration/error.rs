@@ -29,6 +29,23 @@ pub enum IntegrationError {
     /// A pattern of accepted base changes cannot be read.
     #[error("not a usable pattern: {0}")]
     BadPattern(String),
+    /// Neither `checkout` nor `branch:<name>`.
+    #[error("not a target: {0}")]
+    BadTarget(String),
+    /// Not `Name <email>`.
+    #[error("not an author: {0}")]
+    BadAuthor(String),
+    /// A checkout has the branch: moving it would change what that checkout shows as edited.
+    #[error("branch {branch} is checked out in {}", path.display())]
+    BranchCheckedOut {
+        /// Its short name.
+        branch: String,
+        /// Where.
+        path: PathBuf,
+    },
+    /// Somebody moved the branch while the commit was made.
+    #[error("{0} was moved by somebody else; it is as they left it")]
+    BranchMoved(String),
     /// The lock is held by somebody else, or failed.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -68,6 +85,10 @@ impl IntegrationError {
             Self::Obstructed(_) => "Remove what is in the way, then preview again.",
             Self::KeyReused => "Use a new idempotency_key for another apply.",
             Self::BadPattern(_) => "Pass globs such as src/*.txt.",
+            Self::BadTarget(_) => "Pass checkout, or branch:NAME with a name that git allows.",
+            Self::BadAuthor(_) => "Pass the author as: Name <name@example.org>.",
+            Self::BranchCheckedOut { .. } => "Use target checkout there, or name another branch.",
+            Self::BranchMoved(_) => "Preview again.",
             Self::Lock(LockError::Busy { .. }) => "Wait until the holder is done, then try again.",
             Self::Lock(LockError::ForeignFile(_)) => "Remove that file if no patchbay runs.",
             Self::Git(_) => "Pass the repo_path of a git repository with at least one commit.",
@@ -85,7 +106,9 @@ impl IntegrationError {
             Self::NotExact(_) => "not_exact",
             Self::Obstructed(_) => "path_obstructed",
             Self::KeyReused => "idempotency_key_reused",
-            Self::BadPattern(_) => "invalid_argument",
+            Self::BadPattern(_) | Self::BadTarget(_) | Self::BadAuthor(_) => "invalid_argument",
+            Self::BranchCheckedOut { .. } => "branch_checked_out",
+            Self::BranchMoved(_) => "branch_moved",
             Self::Lock(LockError::Busy { .. }) => "repo_busy",
             Self::Lock(LockError::ForeignFile(_)) => "lock_file_unreadable",
             Self::Git(GitError::NotARepository(_)) => "not_a_repository",

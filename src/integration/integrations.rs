@@ -1,5 +1,5 @@
 use super::plan::Objects;
-use super::{IntegrationError, Preview};
+use super::{IntegrationError, Preview, Target};
 use crate::clock::Clock;
 use crate::git::Repo;
 use crate::ids::WorkerId;
@@ -44,6 +44,20 @@ impl Integrations {
         worker: &WorkerId,
         accepted: &[String],
     ) -> Result<Preview, IntegrationError> {
-        Ok(self.plan(repo, worker, accepted, Objects::Scratch).await?.preview)
+        self.preview_into(repo, worker, &Target::Checkout, accepted).await
+    }
+
+    /// The same for any target.
+    ///
+    /// # Errors
+    /// As [`Integrations::preview`]; and when a branch is no usable target.
+    pub async fn preview_into(
+        &self,
+        repo: &Repo,
+        worker: &WorkerId,
+        target: &Target,
+        accepted: &[String],
+    ) -> Result<Preview, IntegrationError> {
+        Ok(self.plan(repo, worker, target, accepted, Objects::Scratch).await?.preview)
     }
 }

@@ -1,14 +1,18 @@
-use super::affected::{check, odd_entries};
+use super::affected::{check, check_names};
+use super::apply::Journal;
+use super::material::materialise;
 use super::merge::merge_trees;
 use super::place::Place;
-use super::{Conflict, IntegrationError, Integrations, Preview};
+use super::target::{Target, Tip, tip};
+use super::{Conflict, IntegrationError, Integrations, Preview, sides};
 use crate::git::{Change, GitPath, Repo, Stage};
 use crate::ids::WorkerId;
-use crate::store::IntegrationInputs;
+use crate::store::{IntegrationInputs, IntegrationRow};
 use crate::worktree::{Snapshot, SnapshotNotes};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashSet};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -30,7 +34,9 @@ pub(super) struct Plan {
     pub(super) stage: Stage,
     pub(super) scratch: TempDir,
     /// Entries of the base's index that git does not compare with the disk.
-    odd: BTreeMap<GitPath, u8>,
+    pub(super) odd: BTreeMap<GitPath, u8>,
+    /// Of a branch target: where the branch is.
+    pub(super) tip: Option<Tip>,
 }
 
 impl Plan {
@@ -41,80 +47,91 @@ impl Plan {
 }
 
 /// The two ends of what a worker did since it was last integrated.
-struct Work {
+pub(super) struct Work {
     inputs: IntegrationInputs,
-    ancestor: Snapshot,
-    theirs: Snapshot,
+    pub(super) ancestor: Snapshot,
+    /// The ancestor's tree, but for paths that the worker merged itself.
+    ancestor_tree: String,
+    pub(super) theirs: Snapshot,
+    /// What stands in the target, newest first.
+    standing: Vec<IntegrationRow>,
 }
 
 impl Integrations {
-    pub(super) async fn plan(
+    /// A plan in which nothing was looked at yet.
+    pub(super) fn empty_plan(
         &self,
         repo: &Repo,
-        worker: &WorkerId,
-        accepted: &[String],
         objects: Objects,
     ) -> Result<Plan, IntegrationError> {
-        let accepted = patterns(accepted)?;
         let scratch = self.worktrees.scratch()?;
         let mut stage = Stage::new(repo, scratch.path().join("index"));
         if objects == Objects::Scratch {
             stage = stage.private_objects(&make(scratch.path(), "objects")?);
         }
         let (preview, affected, odd) = (Preview::default(), Vec::new(), BTreeMap::new());
-        let mut plan = Plan { preview, affected, stage, scratch, odd };
+        Ok(Plan { preview, affected, stage, scratch, odd, tip: None })
+    }
+
+    pub(super) async fn plan(
+        &self,
+        repo: &Repo,
+        worker: &WorkerId,
+        target: &Target,
+        accepted: &[String],
+        objects: Objects,
+    ) -> Result<Plan, IntegrationError> {
+        let accepted = patterns(accepted)?;
+        let mut plan = self.empty_plan(repo, objects)?;
         let inputs = self.store.integration_inputs(worker.as_str()).await?;
         if inputs.mode != "isolated_write" {
             plan.preview.reason = Some("not_isolated");
             return Ok(plan);
         }
-        let Some(work) = self.work(worker, inputs).await? else {
+        let Some(mut work) = self.work(repo, worker, target, inputs).await? else {
             plan.preview.reason = Some("no_snapshot");
             return Ok(plan);
         };
-        self.look_at_base(repo, &work, &mut plan).await?;
-        if work.theirs.tree == work.ancestor.tree {
+        let preview = &mut plan.preview;
+        preview.notes = SnapshotNotes::read(repo, &work.theirs).await?;
+        preview.worker_base = work.inputs.base_commit.clone().unwrap_or_default();
+        preview.worker_committed = work.theirs.head != preview.worker_base;
+        preview.snapshot = Some(work.theirs.clone());
+        match target {
+            Target::Checkout => self.look_at_files(repo, &mut plan).await?,
+            Target::Branch(name) => look_at_branch(repo, name, &mut plan).await?,
+        }
+        plan.preview.base_moved = plan.preview.base_head != plan.preview.worker_base;
+        if work.theirs.tree == work.ancestor.tree && plan.preview.notes.refused.is_empty() {
             plan.preview = plan.preview.refuse("no_changes");
             return Ok(plan);
         }
+        let scratch = plan.scratch.path();
+        work.ancestor_tree = self.ancestor_tree(repo, worker, target, &work, scratch).await?;
         self.merge(repo, &work, &mut plan).await?;
         let settled = settled(&plan, &work).await?;
-        Ok(judge(plan, repo, &work, &accepted, &settled))
+        Ok(judge(plan, repo, &work, target, &accepted, &settled))
     }
 
     async fn work(
         &self,
+        repo: &Repo,
         worker: &WorkerId,
+        target: &Target,
         inputs: IntegrationInputs,
     ) -> Result<Option<Work>, IntegrationError> {
+        let root = repo.root.as_os_str().as_bytes();
+        let name = target.stored();
+        let standing = self.store.integrations_standing(worker.as_str(), root, &name).await?;
         let theirs = self.worktrees.latest(worker).await?;
-        let ancestor = match &inputs.integrated_snapshot {
-            Some(id) => self.worktrees.by_id(id).await?,
+        let ancestor = match standing.first() {
+            Some(row) => self.worktrees.by_id(&row.snapshot_id).await?,
             None => self.worktrees.start(worker).await?,
         };
-        Ok(theirs.zip(ancestor).map(|(theirs, ancestor)| Work { inputs, ancestor, theirs }))
-    }
-
-    async fn look_at_base(
-        &self,
-        repo: &Repo,
-        work: &Work,
-        plan: &mut Plan,
-    ) -> Result<(), IntegrationError> {
-        let preview = &mut plan.preview;
-        preview.notes = SnapshotNotes::read(repo, &work.theirs).await?;
-        preview.base_head = repo.head().await?;
-        preview.worker_base = work.inputs.base_commit.clone().unwrap_or_default();
-        preview.base_moved = preview.base_head != preview.worker_base;
-        preview.worker_committed = work.theirs.head != preview.worker_base;
-        preview.snapshot = Some(work.theirs.clone());
-        plan.stage.copy_index().await?;
-        // Asked of the index as it is, before the copy is brought up to the disk.
-        plan.odd = odd_entries(&plan.stage).await?;
-        let added = plan.stage.add_all(&preview.base_head).await?;
-        preview.base_dirty = added.changes.into_iter().map(|change| change.path).collect();
-        preview.ours_tree = added.tree;
-        Ok(())
+        Ok(theirs.zip(ancestor).map(|(theirs, ancestor)| {
+            let ancestor_tree = ancestor.tree.clone();
+            Work { inputs, ancestor, ancestor_tree, theirs, standing }
+        }))
     }
 
     async fn merge(
@@ -124,13 +141,17 @@ impl Integrations {
         plan: &mut Plan,
     ) -> Result<(), IntegrationError> {
         let (stage, preview) = (&plan.stage, &mut plan.preview);
-        let trees = (&work.ancestor.tree, &preview.ours_tree, &work.theirs.tree);
+        let trees = (&work.ancestor_tree, &preview.ours_tree, &work.theirs.tree);
         let merged = merge_trees(stage, trees.0, trees.1, trees.2).await?;
         preview.merged_tree = merged.tree;
         preview.conflicts = merged.conflicts;
         for path in &preview.notes.nested {
             let detail = "a nested repository cannot be part of a result";
             preview.conflicts.push(Conflict::new(path.clone(), "nested_repository", detail));
+        }
+        for path in &preview.notes.refused {
+            let detail = "git cannot hold this file: its name is reserved, or a filter fails at it";
+            preview.conflicts.push(Conflict::new(path.clone(), "unstorable", detail));
         }
         let (ours, merged) = (&preview.ours_tree, &preview.merged_tree);
         let (changes, affected) = tokio::try_join!(
@@ -139,57 +160,57 @@ impl Integrations {
         )?;
         preview.changes = changes;
         plan.affected = affected;
+        let files = plan.tip.is_none();
         if preview.conflicts.is_empty() {
-            preview.conflicts = check(&Place::open(&repo.root)?, &plan.odd, &plan.affected)?;
+            preview.conflicts = match files {
+                true => check(&Place::open(&repo.root)?, &plan.odd, &plan.affected)?,
+                false => check_names(&plan.affected),
+            };
         }
-        if preview.conflicts.is_empty() && !plan.affected.is_empty() {
-            plan.preview.conflicts = self.materialise(repo, work, plan).await?;
+        if preview.conflicts.is_empty() && files && !plan.affected.is_empty() {
+            plan.preview.conflicts = materialise(repo, &work.theirs, plan).await?;
         }
-        Ok(())
-    }
-
-    /// Writes the files as the base will get them below `out`: the merged blobs through the filters
-    /// of the merged attributes, or the worker's exact bytes where those differ. Then asks git for
-    /// the tree of exactly these files; a path that comes out as something else is refused.
-    async fn materialise(
-        &self,
-        repo: &Repo,
-        work: &Work,
-        plan: &Plan,
-    ) -> Result<Vec<Conflict>, IntegrationError> {
-        let out = make(plan.scratch.path(), "out")?;
-        let index = plan.scratch.path().join("merged-index");
-        let stage = plan.stage.clone().with_index(index).over_work_tree(&out);
-        stage.read_tree(&plan.preview.merged_tree).await?;
-        let there: Vec<&Change> = plan.affected.iter().filter(|c| c.new.is_some()).collect();
-        let paths: Vec<&GitPath> = there.iter().map(|c| &c.path).collect();
-        stage.checkout(&paths).await?;
-        if let Some(raw) = &plan.preview.notes.raw_commit {
-            for change in &there {
-                let Some(exact) = repo.file_at(raw, &change.path).await? else { continue };
-                let theirs = repo.entry_at(&work.theirs.tree, &change.path).await?;
-                if theirs == change.new {
-                    let file = out.join(change.path.as_path());
-                    std::fs::write(&file, exact.bytes).map_err(IntegrationError::io(&file))?;
-                }
-            }
-        }
-        stage.add_paths(&paths).await?;
-        let tree = stage.write_tree().await?;
-        let differing = stage.tree_changes(&plan.preview.merged_tree, &tree, false).await?;
-        let detail = "git's filters do not give the merged content back";
-        Ok(differing.into_iter().map(|c| Conflict::new(c.path, "filters", detail)).collect())
+        let preview = &mut plan.preview;
+        let (ours, theirs) = (&preview.ours_tree, &work.theirs.tree);
+        sides::read(&plan.stage, ours, theirs, &mut preview.conflicts).await
     }
 }
 
-/// Uncommitted paths of the base that are as the last apply left them: nobody's edits are in them, so
-/// a further integration of that worker needs no leave to write them.
+/// The base of a branch target: the branch's tip. There are no files, and so nothing uncommitted.
+async fn look_at_branch(repo: &Repo, name: &str, plan: &mut Plan) -> Result<(), IntegrationError> {
+    let tip = tip(repo, name, &plan.preview.worker_base).await?;
+    let tree = format!("{}^{{tree}}", tip.commit);
+    let args = ["--verify", "--quiet", "--end-of-options", &tree];
+    plan.preview.ours_tree = plan.stage.run("rev-parse").args(args).ok().await?.line();
+    plan.preview.base_head.clone_from(&tip.commit);
+    plan.tip = Some(tip);
+    Ok(())
+}
+
+/// Uncommitted paths of the base that this worker's applies wrote and that are as they left them: nobody's
+/// edits are in them, so a further integration of that worker needs no leave to write them.
 async fn settled(plan: &Plan, work: &Work) -> Result<HashSet<GitPath>, IntegrationError> {
-    let Some(left) = &work.inputs.integrated_tree else { return Ok(HashSet::new()) };
-    let edited = plan.stage.tree_changes(left, &plan.preview.ours_tree, false).await?;
-    let edited: HashSet<GitPath> = edited.into_iter().map(|change| change.path).collect();
-    let dirty = plan.preview.base_dirty.iter();
-    Ok(dirty.filter(|path| !edited.contains(path)).cloned().collect())
+    let affected: HashSet<&GitPath> = plan.affected.iter().map(|change| &change.path).collect();
+    let dirty = plan.preview.base_dirty.iter().filter(|path| affected.contains(path));
+    let mut open: HashSet<GitPath> = dirty.cloned().collect();
+    let mut settled = HashSet::new();
+    for row in &work.standing {
+        let written: Vec<GitPath> =
+            written_by(row).into_iter().filter(|path| open.remove(path)).collect();
+        if written.is_empty() {
+            continue;
+        }
+        let ours = &plan.preview.ours_tree;
+        let edited = plan.stage.tree_changes(&row.merged_tree, ours, false).await?;
+        let edited: HashSet<GitPath> = edited.into_iter().map(|change| change.path).collect();
+        settled.extend(written.into_iter().filter(|path| !edited.contains(path)));
+    }
+    Ok(settled)
+}
+
+fn written_by(row: &IntegrationRow) -> Vec<GitPath> {
+    let journal = serde_json::from_str::<Journal>(&row.paths_json);
+    journal.map(|j| j.moves.iter().map(|one| one.path()).collect()).unwrap_or_default()
 }
 
 /// Fills in what follows from the rest: touched dirty paths, the token, whether it can be applied.
@@ -197,6 +218,7 @@ fn judge(
     mut plan: Plan,
     repo: &Repo,
     work: &Work,
+    target: &Target,
     accepted: &GlobSet,
     settled: &HashSet<GitPath>,
 ) -> Plan {
@@ -222,20 +244,24 @@ fn judge(
     preview.reason = reason;
     preview.can_apply = reason.is_none();
     if matches!(reason, None | Some("base_dirty")) {
-        preview.token = Some(token(repo, work, &plan.affected));
+        let (theirs, ancestor) = (work.theirs.id.as_str(), work.ancestor_tree.as_str());
+        let (target, tip) =
+            (target.stored(), plan.tip.as_ref().map_or("", |tip| tip.commit.as_str()));
+        let bound = [repo.key.as_str(), theirs, ancestor, &target, tip];
+        preview.token = Some(token_of(&bound, &plan.affected));
     }
     plan
 }
 
-/// Binds the repository, the worker's work and the entries of the affected paths before and after.
-fn token(repo: &Repo, work: &Work, affected: &[Change]) -> String {
+/// Binds these texts and the entries of the affected paths before and after.
+pub(super) fn token_of(bound: &[&str], affected: &[Change]) -> String {
     let mut digest = Sha256::new();
     let mut feed = |bytes: &[u8]| {
         digest.update((bytes.len() as u64).to_le_bytes());
         digest.update(bytes);
     };
-    feed(b"patchbay preview 1");
-    for text in [repo.key.as_str(), work.theirs.id.as_str(), work.ancestor.id.as_str()] {
+    feed(b"patchbay preview 2");
+    for text in bound {
         feed(text.as_bytes());
     }
     for change in affected {
@@ -257,7 +283,7 @@ fn patterns(texts: &[String]) -> Result<GlobSet, IntegrationError> {
     set.build().map_err(|error| bad(&error.to_string()))
 }
 
-fn make(parent: &Path, name: &str) -> Result<PathBuf, IntegrationError> {
+pub(super) fn make(parent: &Path, name: &str) -> Result<PathBuf, IntegrationError> {
     let path = parent.join(name);
     std::fs::create_dir(&path).map_err(IntegrationError::io(&path))?;
     Ok(path)

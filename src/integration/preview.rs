@@ -1,3 +1,4 @@
+use super::ConflictSide;
 use crate::git::{Change, GitPath};
 use crate::worktree::{Snapshot, SnapshotNotes};
 
@@ -9,15 +10,20 @@ pub struct Conflict {
     /// Stable snake_case class. From the merge: `contents`, `modify_delete`, `add_add`, `binary`,
     /// `file_directory`, `rename_delete`, …. From the checks: `nested_repository`, `submodule`,
     /// `unsafe_path`, `unmerged_in_base`, `assumed_unchanged`, `outside_sparse_checkout`,
-    /// `path_obstructed`, `ignored_file_in_the_way`, `directory_not_empty`, `filters`.
+    /// `path_obstructed`, `ignored_file_in_the_way`, `directory_not_empty`, `filters`, `unstorable`,
+    /// `unstorable_in_base`. Of an undo: `edited_since`.
     pub kind: String,
     /// A sentence, perhaps empty.
     pub detail: String,
+    /// What the base has there; `None` for nothing, and past the first twenty conflicts.
+    pub base: Option<ConflictSide>,
+    /// What the worker has there.
+    pub worker: Option<ConflictSide>,
 }
 
 impl Conflict {
     pub(super) fn new(path: GitPath, kind: &str, detail: &str) -> Self {
-        Self { path, kind: kind.to_owned(), detail: detail.to_owned() }
+        Self { path, kind: kind.to_owned(), detail: detail.to_owned(), base: None, worker: None }
     }
 }
 
@@ -27,7 +33,7 @@ pub struct Preview {
     /// Whether it can be applied as it is.
     pub can_apply: bool,
     /// Why not: `turn_active`, `not_isolated`, `no_snapshot`, `no_changes`, `already_in_base`,
-    /// `conflict`, `base_dirty`.
+    /// `conflict`, `base_dirty`; of an undo `nothing_to_undo`.
     pub reason: Option<&'static str>,
     /// What an apply must show; stays the same while the affected paths do. Absent = nothing to apply.
     pub token: Option<String>,

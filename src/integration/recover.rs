@@ -67,6 +67,9 @@ impl Integrations {
         repo: &Repo,
         row: &IntegrationRow,
     ) -> Result<(), IntegrationError> {
+        if let Some(commit) = &row.commit_oid {
+            return self.recover_branch(repo, row, commit).await;
+        }
         let Ok(journal) = serde_json::from_str::<Journal>(&row.paths_json) else {
             let why = "the journal row cannot be read";
             return Ok(self.store.finish_integration(&row.id, "failed", Some(why)).await?);

@@ -1,4 +1,4 @@
-use super::{ApplyRequest, IntegrationError, Integrations};
+use super::{ApplyRequest, IntegrationError, Integrations, Target};
 use crate::clock::Clock;
 use crate::git::GitPath;
 use crate::git::testbed::{TestRepo, everything, write};
@@ -17,8 +17,12 @@ use tokio::sync::Notify;
 
 mod crash;
 mod kinds;
+mod random;
+mod random_edits;
 mod refusals;
 mod repositories;
+mod table;
+mod targets;
 
 /// Stops an apply for good after some moves, as `kill -9` would.
 #[derive(Debug, Clone)]
@@ -57,6 +61,11 @@ impl Bed {
         let base = TestRepo::new(files).await;
         prepare(&base.repo.root);
         base.commit("prepared").await;
+        Self::over(base).await
+    }
+
+    /// A worker is started in this repository.
+    async fn over(base: TestRepo) -> Self {
         let clock = Clock::system();
         let state = StateDir::open(&base.state_path()).unwrap();
         let store = Store::open(&state.store_db(), clock.clone()).await.unwrap();
@@ -86,6 +95,10 @@ impl Bed {
             token: token.to_owned(),
             accepted_dirty: Vec::new(),
             idempotency_key: None,
+            target: Target::Checkout,
+            message: None,
+            author: None,
+            undo: false,
         }
     }
 

@@ -76,15 +76,13 @@ pub(super) async fn keep(
 /// Brings the contents back from the blobs, after a crash.
 pub(super) async fn restore_contents(repo: &Repo, moves: &Moves) -> Result<(), IntegrationError> {
     make_directories(&moves.contents)?;
+    let mut blobs = Vec::new();
     for (n, one) in moves.list.iter().enumerate() {
         for (side, way) in [(&one.before, Way::Back), (&one.after, Way::Forward)] {
-            let Some(side) = side else { continue };
-            let file = moves.content_file(n, way);
-            let bytes = repo.blob(&side.raw).await?;
-            std::fs::write(&file, bytes).map_err(IntegrationError::io(&file))?;
+            blobs.extend(side.as_ref().map(|side| (side.raw.clone(), moves.content_file(n, way))));
         }
     }
-    Ok(())
+    Ok(repo.blobs_to_files(&blobs).await?)
 }
 
 fn make_directories(contents: &Path) -> Result<(), IntegrationError> {

@@ -33,6 +33,14 @@ pub struct IntegrationRow {
     pub created_at: i64,
     /// Unix milliseconds.
     pub finished_at: Option<i64>,
+    /// `checkout`, or the full name of a branch.
+    pub target: String,
+    /// The commit that a branch gets.
+    pub commit_oid: Option<String>,
+    /// The integration that this one takes back.
+    pub undoes: Option<String>,
+    /// When it was taken back, Unix milliseconds.
+    pub undone_at: Option<i64>,
 }
 
 /// What an integration needs to know of a worker.
@@ -42,8 +50,6 @@ pub struct IntegrationInputs {
     pub mode: String,
     /// The snapshot last applied to the base.
     pub integrated_snapshot: Option<String>,
-    /// Tree of the base after that.
-    pub integrated_tree: Option<String>,
     /// The commit the worktree was made from.
     pub base_commit: Option<String>,
     /// Whether a turn runs.
@@ -58,10 +64,6 @@ impl Store {
     pub async fn integration_inputs(&self, worker: &str) -> Result<IntegrationInputs, StoreError> {
         let row = sqlx::query!(
             r#"SELECT workers.mode, workers.integrated_snapshot,
-                   (SELECT merged_tree FROM integrations
-                    WHERE integrations.worker_id = workers.id AND integrations.state = 'applied'
-                    ORDER BY integrations.created_at DESC, integrations.rowid DESC LIMIT 1)
-                       AS "integrated_tree?: String",
                    worktrees.base_commit AS "base_commit?",
                    EXISTS (SELECT 1 FROM turns WHERE turns.worker_id = workers.id AND turns.state IN (
                        'preparing', 'running', 'waiting_approval', 'waiting_limit', 'needs_login',
@@ -76,7 +78,6 @@ impl Store {
         Ok(IntegrationInputs {
             mode: row.mode,
             integrated_snapshot: row.integrated_snapshot,
-            integrated_tree: row.integrated_tree,
             base_commit: row.base_commit,
             turn_active: row.turn_active,
         })
@@ -90,8 +91,9 @@ impl Store {
         let mut tx = self.write().await?;
         let done = sqlx::query!(
             "INSERT INTO integrations (id, worker_id, snapshot_id, repo_key, repo_root, state,
-                 lock_epoch, ours_tree, merged_tree, undo_ref, paths_json, idempotency_key, created_at)
-             SELECT ?, ?, ?, ?, ?, 'applying', ?, ?, ?, ?, ?, ?, ?
+                 lock_epoch, ours_tree, merged_tree, undo_ref, paths_json, idempotency_key, created_at,
+                 target, commit_oid, undoes)
+             SELECT ?, ?, ?, ?, ?, 'applying', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
              WHERE EXISTS (SELECT 1 FROM repo_locks WHERE repo_key = ? AND held = 1 AND epoch = ?)",
             row.id,
             row.worker_id,
@@ -105,6 +107,9 @@ impl Store {
             row.paths_json,
             row.idempotency_key,
             row.created_at,
+            row.target,
+            row.commit_oid,
+            row.undoes,
             row.repo_key,
             row.lock_epoch
         )
@@ -117,8 +122,8 @@ impl Store {
         self.commit(tx, rev).await
     }
 
-    /// Ends an integration that was `applying`. `applied` also notes the snapshot at its worker; any
-    /// other end frees the idempotency key, so that the caller may try again.
+    /// Ends an integration that was `applying`. `applied` also notes the snapshot at its worker (of
+    /// an undo: the one before); any other end frees the idempotency key, so that the caller may try again.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when it has ended already.
@@ -145,15 +150,25 @@ impl Store {
         if done.rows_affected() != 1 {
             return Err(StoreError::Conflict);
         }
+        if state == "applied" {
+            sqlx::query!(
+                "UPDATE integrations SET undone_at = ?1
+                 WHERE id = (SELECT undoes FROM integrations WHERE id = ?2)",
+                now,
+                id
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
         sqlx::query!(
-            "UPDATE workers SET rev = ?1, updated_at = ?2, integrated_snapshot = CASE
-                 WHEN ?3 = 'applied'
-                 THEN (SELECT snapshot_id FROM integrations WHERE integrations.id = ?4)
-                 ELSE integrated_snapshot END
-             WHERE id = (SELECT worker_id FROM integrations WHERE integrations.id = ?4)",
+            "UPDATE workers SET rev = ?1, updated_at = ?2, integrated_snapshot =
+                 (SELECT snapshot_id FROM integrations
+                  WHERE worker_id = workers.id AND state = 'applied' AND target = 'checkout'
+                      AND undoes IS NULL AND undone_at IS NULL
+                  ORDER BY created_at DESC, rowid DESC LIMIT 1)
+             WHERE id = (SELECT worker_id FROM integrations WHERE integrations.id = ?3)",
             rev,
             now,
-            state,
             id
         )
         .execute(&mut *tx)
@@ -169,7 +184,8 @@ impl Store {
         let rows = sqlx::query_as!(
             IntegrationRow,
             "SELECT id, worker_id, snapshot_id, repo_key, repo_root, state, lock_epoch, ours_tree,
-                 merged_tree, undo_ref, paths_json, idempotency_key, error, created_at, finished_at
+                 merged_tree, undo_ref, paths_json, idempotency_key, error, created_at, finished_at,
+                 target, commit_oid, undoes, undone_at
              FROM integrations WHERE state = 'applying' ORDER BY created_at, rowid"
         )
         .fetch_all(self.read())
@@ -189,7 +205,8 @@ impl Store {
         let row = sqlx::query_as!(
             IntegrationRow,
             "SELECT id, worker_id, snapshot_id, repo_key, repo_root, state, lock_epoch, ours_tree,
-                 merged_tree, undo_ref, paths_json, idempotency_key, error, created_at, finished_at
+                 merged_tree, undo_ref, paths_json, idempotency_key, error, created_at, finished_at,
+                 target, commit_oid, undoes, undone_at
              FROM integrations WHERE worker_id = ? AND idempotency_key = ?",
             worker,
             key
@@ -207,12 +224,42 @@ impl Store {
         let row = sqlx::query_as!(
             IntegrationRow,
             "SELECT id, worker_id, snapshot_id, repo_key, repo_root, state, lock_epoch, ours_tree,
-                 merged_tree, undo_ref, paths_json, idempotency_key, error, created_at, finished_at
+                 merged_tree, undo_ref, paths_json, idempotency_key, error, created_at, finished_at,
+                 target, commit_oid, undoes, undone_at
              FROM integrations WHERE id = ?",
             id
         )
         .fetch_optional(self.read())
         .await?;
         Ok(row)
+    }
+
+    /// What a worker has in a target now: the integrations that were applied and not taken back, newest
+    /// first, at most 50. A checkout is told from others by its root.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn integrations_standing(
+        &self,
+        worker: &str,
+        repo_root: &[u8],
+        target: &str,
+    ) -> Result<Vec<IntegrationRow>, StoreError> {
+        let rows = sqlx::query_as!(
+            IntegrationRow,
+            "SELECT id, worker_id, snapshot_id, repo_key, repo_root, state, lock_epoch, ours_tree,
+                 merged_tree, undo_ref, paths_json, idempotency_key, error, created_at, finished_at,
+                 target, commit_oid, undoes, undone_at
+             FROM integrations
+             WHERE worker_id = ? AND repo_root = ? AND target = ? AND state = 'applied'
+                 AND undoes IS NULL AND undone_at IS NULL
+             ORDER BY created_at DESC, rowid DESC LIMIT 50",
+            worker,
+            repo_root,
+            target
+        )
+        .fetch_all(self.read())
+        .await?;
+        Ok(rows)
     }
 }

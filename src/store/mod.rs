@@ -19,6 +19,7 @@ mod processes;
 mod repo_locks;
 #[cfg(test)]
 mod seed;
+mod sent_conflicts;
 mod snapshots;
 mod states;
 mod threads;
@@ -38,6 +39,7 @@ pub use integrations::{IntegrationInputs, IntegrationRow};
 pub use owners::OwnerRow;
 pub use processes::ProcessRow;
 pub use repo_locks::RepoLockRow;
+pub use sent_conflicts::SentConflictsRow;
 pub use snapshots::SnapshotRow;
 pub use states::{
     ApprovalKind, ApprovalState, Decision, HoldReason, TurnState, Verified, WorkerMode, WorkerState,

@@ -9,6 +9,9 @@ const NAMED: usize = 50;
 pub struct SnapshotNotes {
     /// Nested repositories: their files are not in the snapshot.
     pub nested: Vec<GitPath>,
+    /// Files that git refuses to hold, by name or because a filter fails: not in the snapshot's tree;
+    /// their bytes are in `raw_commit`.
+    pub refused: Vec<GitPath>,
     /// How many ignored files or directories there were; none of them is in the snapshot.
     pub ignored_count: usize,
     /// The first fifty of them, in git's order.
@@ -22,6 +25,9 @@ impl SnapshotNotes {
         let mut text = format!("patchbay snapshot {snapshot}\n\nignored: {}\n", self.ignored_count);
         for path in &self.nested {
             text.push_str(&format!("nested-b64: {}\n", path.b64()));
+        }
+        for path in &self.refused {
+            text.push_str(&format!("refused-b64: {}\n", path.b64()));
         }
         for path in self.ignored.iter().take(NAMED) {
             text.push_str(&format!("ignored-b64: {}\n", path.b64()));
@@ -47,6 +53,7 @@ impl SnapshotNotes {
             match line.split_once(": ") {
                 Some(("ignored", count)) => notes.ignored_count = count.parse().unwrap_or(0),
                 Some(("nested-b64", path)) => notes.nested.extend(GitPath::from_b64(path)),
+                Some(("refused-b64", path)) => notes.refused.extend(GitPath::from_b64(path)),
                 Some(("ignored-b64", path)) => notes.ignored.extend(GitPath::from_b64(path)),
                 _ => {}
             }
@@ -63,6 +70,7 @@ mod tests {
     fn notes_survive_a_commit() {
         let notes = SnapshotNotes {
             nested: vec![GitPath::new(b"n\n\xff".to_vec())],
+            refused: vec![GitPath::from("git~1")],
             ignored_count: 2,
             ignored: vec![GitPath::from("target/"), GitPath::from("a b")],
             raw_commit: Some("f".repeat(40)),

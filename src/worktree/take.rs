@@ -1,7 +1,7 @@
 use super::raw::keep_exact_bytes;
 use super::worktrees::Worktrees;
 use super::{Snapshot, SnapshotNotes, WorktreeError, admin};
-use crate::git::{GitPath, Repo, Stage};
+use crate::git::{Added, GitPath, Repo, Stage};
 use crate::ids::{SnapshotId, TurnId, WorkerId};
 use crate::store::WorktreeRow;
 use std::path::Path;
@@ -99,8 +99,9 @@ async fn collect(repo: &Repo, row: &WorktreeRow, scratch: &Path) -> Result<Taken
         tokio::try_join!(head, async { Ok(stage.add_all(&row.base_commit).await?) }, async {
             Ok(stage.ignored().await?)
         },)?;
-    let raw_commit = keep_exact_bytes(repo, &stage, tree_dir, scratch, &added.changes).await?;
-    let notes =
-        SnapshotNotes { nested: added.nested, ignored_count: ignored.len(), ignored, raw_commit };
-    Ok(Taken { stage, tree: added.tree, head, notes })
+    let raw_commit = keep_exact_bytes(repo, &stage, tree_dir, scratch, &added).await?;
+    let Added { nested, refused, tree, .. } = added;
+    let ignored_count = ignored.len();
+    let notes = SnapshotNotes { nested, refused, ignored_count, ignored, raw_commit };
+    Ok(Taken { stage, tree, head, notes })
 }

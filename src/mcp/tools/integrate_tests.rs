@@ -6,7 +6,7 @@ use serde_json::json;
 async fn call(bed: &Bed, args: Value) -> Result<Answer, ToolError> {
     let worker = bed.store.worker(&bed.worker).await.unwrap().unwrap();
     let args = serde_json::from_value(args).unwrap();
-    integrate(&bed.integrations, &bed.base.repo, &worker, args).await
+    integrate(&bed.integrations, &|_| false, &bed.base.repo, &worker, args).await
 }
 
 async fn with_work() -> Bed {
@@ -77,7 +77,35 @@ async fn conflicts_and_a_busy_repository_are_told_apart() {
     bed.base.commit("the same line").await;
     let error = call(&bed, args).await.unwrap_err();
     assert_eq!((error.code, &error.data["reason"]), ("not_applicable", &json!("conflict")));
-    assert_eq!(error.data["conflicts"][0]["kind"], "contents");
+    let conflict = &error.data["conflicts"][0];
+    assert_eq!(conflict["kind"], "contents");
+    assert_eq!(conflict["base"]["text"], "uno\n2\n3\n4\n5\n6\n");
+    assert_eq!(conflict["worker"]["text"], "one\n2\n3\n4\n5\n6\n");
     let bad = json!({"worker": "w", "accepted_dirty_base": ["[a"]});
     assert_eq!(call(&bed, bad).await.unwrap_err().code, "invalid_argument");
+}
+
+#[tokio::test]
+async fn a_branch_gets_a_commit_and_an_apply_is_taken_back() {
+    let bed = with_work().await;
+    let onto = json!({"worker": "w", "target": "branch:topic"});
+    let token = call(&bed, onto).await.unwrap_err().data["preview_token"].clone();
+    let args = json!({"worker": "w", "target": "branch:topic", "preview_token": token,
+        "message": "Topic", "author": "A B <a@example.org>"});
+    let done = call(&bed, args).await.unwrap().structured;
+    let log = bed.base.run(&["log", "-1", "--format=%H %an %s", "topic"]).await;
+    assert_eq!(log, format!("{} A B Topic", done["commit"].as_str().unwrap()));
+    let bad = call(&bed, json!({"worker": "w", "target": "main"})).await.unwrap_err();
+    assert_eq!(bad.code, "invalid_argument");
+    let taken = json!({"worker": "w", "target": "branch:main"});
+    assert_eq!(call(&bed, taken).await.unwrap_err().code, "branch_checked_out");
+    let none = call(&bed, json!({"worker": "w", "undo": true})).await.unwrap_err();
+    assert_eq!(none.data["reason"], "nothing_to_undo");
+    let token = call(&bed, json!({"worker": "w"})).await.unwrap_err().data["preview_token"].clone();
+    call(&bed, json!({"worker": "w", "preview_token": token})).await.unwrap();
+    let undo = call(&bed, json!({"worker": "w", "undo": true})).await.unwrap_err();
+    assert_eq!(undo.code, "preview_required");
+    let args = json!({"worker": "w", "undo": true, "preview_token": undo.data["preview_token"]});
+    assert_eq!(call(&bed, args).await.unwrap().structured["undone"], true);
+    assert_eq!(bed.base.run(&["status", "--porcelain"]).await, "");
 }

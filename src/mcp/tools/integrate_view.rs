@@ -1,7 +1,7 @@
 //! What an integration would do or has done, as hosts see it; shared with `codex_worker_inspect`.
 
 use crate::git::{Change, GitPath};
-use crate::integration::{Conflict, Preview};
+use crate::integration::{Conflict, ConflictSide, Preview};
 use crate::worktree::SnapshotNotes;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -59,12 +59,35 @@ struct ConflictView {
     path: PathView,
     kind: String,
     detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<SideView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: Option<SideView>,
+}
+
+/// One side of a conflict; its text is bounded.
+#[derive(Debug, Serialize)]
+struct SideView {
+    mode: String,
+    bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    truncated: bool,
+}
+
+impl From<&ConflictSide> for SideView {
+    fn from(side: &ConflictSide) -> Self {
+        let mode = format!("{:06o}", side.mode);
+        Self { mode, bytes: side.bytes, text: side.text.clone(), truncated: side.truncated }
+    }
 }
 
 impl From<&Conflict> for ConflictView {
     fn from(conflict: &Conflict) -> Self {
         let (kind, detail) = (conflict.kind.clone(), conflict.detail.clone());
-        Self { path: (&conflict.path).into(), kind, detail }
+        let side = |side: &Option<ConflictSide>| side.as_ref().map(SideView::from);
+        let (base, worker) = (side(&conflict.base), side(&conflict.worker));
+        Self { path: (&conflict.path).into(), kind, detail, base, worker }
     }
 }
 
@@ -73,6 +96,7 @@ struct NotIncluded {
     ignored_count: usize,
     ignored: Vec<PathView>,
     nested_repositories: Vec<PathView>,
+    unstorable: Vec<PathView>,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,15 +123,24 @@ struct PreviewView<'a> {
     not_included: NotIncluded,
 }
 
-/// The members of a preview.
-pub(super) fn preview_view(preview: &Preview) -> Map<String, Value> {
+/// The members of a preview; of hidden paths no content is shown.
+pub(super) fn preview_view(
+    preview: &Preview,
+    hides: &(dyn Fn(&GitPath) -> bool + Sync),
+) -> Map<String, Value> {
+    let mut conflicts: Vec<ConflictView> = listed(&preview.conflicts);
+    for (view, conflict) in conflicts.iter_mut().zip(&preview.conflicts) {
+        if hides(&conflict.path) {
+            (view.base, view.worker) = (None, None);
+        }
+    }
     let view = PreviewView {
         can_apply: preview.can_apply,
         reason: preview.reason,
         preview_token: preview.token.as_deref(),
         changed_files: listed(&preview.changes),
         change_count: preview.changes.len(),
-        conflicts: listed(&preview.conflicts),
+        conflicts,
         conflict_count: preview.conflicts.len(),
         base_dirty: !preview.base_dirty.is_empty(),
         base_dirty_count: preview.base_dirty.len(),
@@ -157,6 +190,7 @@ pub(super) fn why(reason: &str) -> &'static str {
         "no_changes" => "there is nothing new in its result",
         "already_in_base" => "the base has all of it already",
         "conflict" => "paths stand in the way",
+        "nothing_to_undo" => "nothing of it stands in the base",
         "base_dirty" => "it would write files with uncommitted edits",
         _ => "of an unknown reason",
     }
@@ -172,9 +206,10 @@ fn not_included(notes: &SnapshotNotes) -> NotIncluded {
         ignored_count: notes.ignored_count,
         ignored: listed(&notes.ignored),
         nested_repositories: listed(&notes.nested),
+        unstorable: listed(&notes.refused),
     }
 }
 
-fn short(commit: &str) -> String {
+pub(super) fn short(commit: &str) -> String {
     commit.chars().take(12).collect()
 }

@@ -74,7 +74,7 @@ struct InspectArgs {
     /// View log: most events.
     #[schemars(range(min = 1, max = 500), extend("default" = 100))]
     limit: Option<u32>,
-    /// View integration_preview: as in codex_worker_integrate.
+    /// As in codex_worker_integrate.
     #[serde(default)]
     #[schemars(length(max = 50))]
     accepted_dirty_base: Vec<String>,
@@ -284,7 +284,7 @@ impl Seen<'_> {
         let text = preview_text(&self.worker.name, &preview);
         self.view("integration_preview", false)
             .with("applied", false)
-            .with_all(preview_view(&preview))
+            .with_all(preview_view(&preview, &|path| app.context.hides(path.as_bytes())))
             .answer(text)
     }
 
