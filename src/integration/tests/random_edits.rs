@@ -93,7 +93,7 @@ fn edit() -> impl Strategy<Value = Edit> {
     let targets: &[&str] = &["a", "/etc/passwd", "dir", "../..", "nowhere"];
     prop_oneof![
         4 => (name(), content()).prop_map(|(name, content)| Edit::Write { name, content }),
-        6 => (0..64_usize, 0..12_usize, b'a'..b'z')
+        6 => (0..64_usize, 0..12_usize, b'a'..=b'z')
             .prop_map(|(file, line, text)| Edit::Line { file, line, text }),
         3 => (0..64_usize, content()).prop_map(|(file, tail)| Edit::Append { file, tail }),
         2 => (0..64_usize).prop_map(|file| Edit::Delete { file }),

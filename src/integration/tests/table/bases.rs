@@ -69,6 +69,13 @@ async fn states_of_the_files() {
             },
             ..EDIT
         },
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_stands_where_a_file_shall_be() {
+    rows(&[
         Row {
             name: "an untracked file with the worker's content",
             meanwhile: |top| write(top, "new", b"new\n"),

@@ -25,12 +25,12 @@ fn each(top: &Path, write_one: impl Fn(&Path, &str, &[u8])) {
 fn committed(top: &Path) {
     write(top, ".gitattributes", ENDS.as_bytes());
     each(top, |top, name, _| write(top, name, b"first\nsecond\n"));
-    each(top, |top, name, bytes| write(top, &format!("kept/{name}"), bytes));
+    each(top, |top, name, bytes| write(top, format!("kept/{name}"), bytes));
 }
 
 fn rewritten(top: &Path) {
     each(top, |top, name, bytes| write(top, name, bytes));
-    each(top, |top, name, bytes| write(top, &format!("new/{name}"), bytes));
+    each(top, |top, name, bytes| write(top, format!("new/{name}"), bytes));
 }
 
 const LINE_ENDS: Row = Row { files: committed, work: rewritten, ..ROW };

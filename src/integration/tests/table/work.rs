@@ -61,6 +61,13 @@ async fn edits_and_moves() {
             meanwhile: |top| write(top, "old/added", b"by the base\n"),
             ..ROW
         },
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn copies_and_deletions() {
+    rows(&[
         Row {
             name: "copies",
             files: |top| write(top, "a", LINES),
@@ -169,6 +176,13 @@ async fn kinds_of_things() {
             },
             ..ROW
         },
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn modes_and_links() {
+    rows(&[
         Row {
             name: "modes, alone and with an edit",
             files: |top| {
