@@ -127,7 +127,7 @@ pub(super) fn gone(error: CallError) -> BackendError {
 }
 
 fn is_gone(message: &str) -> bool {
-    ["no rollout found", "thread not found", "not materialized"]
+    ["no rollout found", "thread not found", "thread not loaded", "not materialized"]
         .iter()
         .any(|words| message.contains(words))
 }
