@@ -1,10 +1,12 @@
 //! What of the user's own codex home reaches workers, seen in what the real codex asks the model, and
 //! what does not.
 
-use crate::rig::{Rig, report, run, sh};
+use crate::rig::{Rig, codex, report, run, sh};
 use patchbay::backend::{Backend, Ending, Sandbox, TurnEvent};
 use serde_json::Value;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 const SECRET: &str = "CANARY-provider-key";
 
@@ -132,6 +134,48 @@ async fn a_worker_reads_a_skill_and_neither_login_nor_keys() {
         }
         server.close(false).await;
     }
+    user.rig.end().await;
+}
+
+/// `codex login` with an API key, as a user does it, on a codex home.
+fn log_in(rig: &Rig, home: &Path, key: &str) {
+    let mut child = Command::new(codex().canonicalize().unwrap())
+        .args(["login", "--with-api-key"])
+        .env_clear()
+        .envs(rig.env.clone())
+        .env("CODEX_HOME", home)
+        .current_dir(rig.home())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(key.as_bytes()).unwrap();
+    let done = child.wait_with_output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[tokio::test]
+async fn a_login_goes_through_the_link_and_stays_one() {
+    let user = User::new("").await;
+    let server = user.rig.server();
+    server.open_thread(&user.rig.thread(Sandbox::Worktree), None).await.unwrap();
+    server.close(false).await;
+    let ours = user.rig.state.codex_home();
+    let (link, theirs) = (ours.join("auth.json"), user.home.join("auth.json"));
+    assert_eq!(std::fs::read_link(&link).unwrap(), theirs);
+    // The user's own settings are not the matter here.
+    std::fs::write(user.home.join("config.toml"), "").unwrap();
+    for (home, key) in [(&ours, "sk-CANARY-ours"), (&user.home, "sk-CANARY-theirs")] {
+        log_in(&user.rig, home, key);
+        assert_eq!(std::fs::read_link(&link).unwrap(), theirs, "{key}: it is no link any more");
+        assert!(std::fs::symlink_metadata(&theirs).unwrap().is_file(), "{key}");
+        for file in [&theirs, &link] {
+            let login: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+            assert_eq!(login["OPENAI_API_KEY"], key, "{}", file.display());
+        }
+    }
+    assert_secret_kept(&user.rig);
     user.rig.end().await;
 }
 

@@ -1,6 +1,6 @@
 //! Codex, its settings or its socket change under running turns.
 
-use crate::rig::{Rig, drain, recorded, report, run, turn};
+use crate::rig::{Rig, codex_that_says, drain, recorded, report, run, turn};
 use patchbay::backend::{Attached, Backend, Ending, Sandbox, ThreadRef, ThreadSpec, TurnEvent};
 use patchbay::codex::AppServer;
 use std::os::unix::fs::PermissionsExt;
@@ -70,6 +70,47 @@ async fn new_settings_wait_until_the_turns_on_the_old_codex_are_over() {
     // The thread of the old codex goes on with the new one.
     let again = server.open_thread(&spec, Some(&thread)).await.unwrap();
     assert_eq!(again.id, thread.id);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn an_upgraded_codex_waits_for_the_turns_of_the_old_one_and_takes_over_its_threads() {
+    let mut rig = Rig::new().await;
+    let spec = rig.thread(Sandbox::Worktree);
+    let server = rig.server();
+    let AtGate { thread, brief, id, .. } = at_gate(&rig, &server, &spec).await;
+    assert_eq!(thread.agent_version, "0.169.0");
+    let old = recorded(&rig, "codex");
+    drop(server);
+
+    let place = rig.state.root().parent().unwrap().join("vendor");
+    rig.config.bin = Some(codex_that_says(&place, "0.170.0", ""));
+    let server = Arc::new(rig.server());
+    let (sink, mut events) = mpsc::channel(256);
+    let attached = server.attach(&thread, &spec, &brief, sink).await.unwrap();
+    assert_eq!(attached, Attached::Running { backend_turn_id: id.clone() });
+    let another = open_another(&server, &spec);
+    server.steer(&thread, &id, "trn_steer", "STEERED").await.unwrap();
+    rig.model.wait_until(|all| all.iter().any(|a| a.body.to_string().contains("STEERED"))).await;
+    assert!(old.alive() && !another.is_finished(), "the new codex did not wait");
+    rig.model.open_gate("g");
+    let events = drain(&mut events).await;
+    assert!(report(&events).contains("STEERED"), "{events:?}");
+    assert!(matches!(events.last(), Some(TurnEvent::Ended(Ending::Completed))), "{events:?}");
+
+    let another = another.await.unwrap().unwrap();
+    assert!(!old.alive(), "two versions of codex run side by side");
+    assert_eq!(another.agent_version, "0.170.0");
+    let again = server.open_thread(&spec, Some(&thread)).await.unwrap();
+    assert_eq!((&again.id, again.agent_version.as_str()), (&thread.id, "0.170.0"));
+    for thread in [another, again] {
+        let (sink, mut events) = mpsc::channel(256);
+        server.start_turn(&thread, &spec, &turn("[[answer]]"), sink).await.unwrap();
+        let events = drain(&mut events).await;
+        assert!(matches!(events.last(), Some(TurnEvent::Ended(Ending::Completed))), "{events:?}");
+    }
+    let last = rig.model.requests().last().unwrap().body.to_string();
+    assert!(last.contains("STEERED"), "the old thread has its conversation: {last}");
     rig.end().await;
 }
 

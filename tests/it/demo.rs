@@ -1,5 +1,6 @@
 //! `patchbay demo`, as a stranger runs it.
 
+use patchbay::scripted::{ScriptedModel, ScriptedOptions};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -111,10 +112,10 @@ fn keep_leaves_what_it_names_and_words_name_it() {
 }
 
 /// The demo with a home directory of its own, as `--live` sees it.
-fn live(place: &Place, configure: Option<&str>) -> (Value, i32) {
+fn live(place: &Place, provider: Option<(&str, &str)>) -> (Value, i32) {
     let home = place.dir.path().join("home");
     std::fs::create_dir_all(home.join(".codex")).unwrap();
-    if let Some(base_url) = configure {
+    if let Some((base_url, access)) = provider {
         let steps = serde_json::json!([{"sh": "echo moon >> names.txt"}, {"say": "Done."}]);
         let b64 =
             base64::Engine::encode(&base64::engine::general_purpose::STANDARD, steps.to_string());
@@ -123,7 +124,7 @@ fn live(place: &Place, configure: Option<&str>) -> (Value, i32) {
         let config = format!(
             "model = \"gpt-5.5\"\nmodel_provider = \"house\"\n[model_providers.house]\n\
              name = \"House\"\nbase_url = \"{base_url}\"\nwire_api = \"responses\"\n\
-             env_key = \"HOUSE_KEY\"\nsupports_websockets = false\n"
+             supports_websockets = false\n{access}\n"
         );
         std::fs::write(home.join(".codex/config.toml"), config).unwrap();
     }
@@ -148,15 +149,40 @@ fn a_live_demo_without_a_login_is_refused_with_a_hint() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_demo_plays_with_the_provider_of_the_user() {
-    use patchbay::scripted::{ScriptedModel, ScriptedOptions};
     let model = ScriptedModel::start(ScriptedOptions::default()).await.unwrap();
     let place = Place::new();
     let url = model.base_url();
-    let (outcome, code) = tokio::task::block_in_place(|| live(&place, Some(&url)));
+    let (outcome, code) =
+        tokio::task::block_in_place(|| live(&place, Some((&url, "env_key = \"HOUSE_KEY\""))));
     assert_eq!((code, &outcome["ok"]), (0, &Value::Bool(true)), "{outcome:#}");
     let asked = model.requests();
     assert!(!asked.is_empty(), "the provider of the user was not asked");
     assert!(asked.iter().any(|a| a.body.to_string().contains("names.txt")));
+    let left: Vec<_> = std::fs::read_dir(place.dir.path()).unwrap().flatten().collect();
+    assert_eq!(left.len(), 1, "only the home is left: {left:?}");
+    model.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_demo_plays_with_the_login_of_the_user() {
+    let model = ScriptedModel::start(ScriptedOptions::default()).await.unwrap();
+    model.accept_only("sk-of-the-user");
+    let place = Place::new();
+    let auth = place.dir.path().join("home/.codex/auth.json");
+    std::fs::create_dir_all(auth.parent().unwrap()).unwrap();
+    let login = r#"{"OPENAI_API_KEY":"sk-of-the-user"}"#;
+    std::fs::write(&auth, login).unwrap();
+    let url = model.base_url();
+    let play = || live(&place, Some((&url, "requires_openai_auth = true")));
+    let (outcome, code) = tokio::task::block_in_place(play);
+    assert_eq!((code, &outcome["ok"]), (0, &Value::Bool(true)), "{outcome:#}");
+    assert!(model.requests().iter().any(|a| a.body.to_string().contains("names.txt")));
+    // A model that takes another login only: the demo says what is to be done.
+    model.accept_only("sk-of-somebody-else");
+    let (outcome, code) = tokio::task::block_in_place(play);
+    assert_eq!((code, &outcome["failed_step"]), (1, &Value::from("watch")), "{outcome:#}");
+    assert!(outcome["error"].as_str().unwrap().contains("needs_login"), "{outcome:#}");
+    assert_eq!(std::fs::read_to_string(&auth).unwrap(), login, "the login is as it was");
     let left: Vec<_> = std::fs::read_dir(place.dir.path()).unwrap().flatten().collect();
     assert_eq!(left.len(), 1, "only the home is left: {left:?}");
     model.shutdown().await;

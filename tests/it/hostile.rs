@@ -3,6 +3,7 @@
 use crate::support::{Bed, Era, Step, script};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_repository_runs_nothing() {
@@ -105,6 +106,53 @@ async fn a_worker_cannot_read_the_state_directory_or_leave_its_worktree() {
     }
     assert!(!bed.repo.root.join("escaped.txt").exists());
     assert_eq!(bed.repo.read(".git/config"), config);
+    client.close().await;
+    bed.finish().await;
+}
+
+/// Tells of each path how a connection to its socket came out.
+const CONNECT: &str = "\
+import errno, socket, sys
+for path in sys.argv[1:]:
+    try:
+        socket.socket(socket.AF_UNIX).connect(path)
+        print('REACHED', path)
+    except OSError as error:
+        print(errno.errorcode[error.errno], path)
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_reaches_no_socket_of_a_live_server() {
+    let mut bed = Bed::new("sockets").await;
+    bed.start();
+    let client = bed.client(Era::Modern).await;
+    let first = json!({"name": "First", "brief": "[[answer]]", "model": "gpt-5.5"});
+    client.ok("codex_worker_start", first).await;
+    client.until("First", &["idle"]).await;
+    let run = bed.state.join("run");
+    let mut sockets = ["engine.sock", "sidecar.sock", "codex.sock"].map(|n| run.join(n)).to_vec();
+    sockets.push(std::fs::read_link(run.join("codex.sock")).unwrap());
+    for socket in &sockets {
+        UnixStream::connect(socket).expect("somebody listens there");
+    }
+    let script_file = bed.dir.join("connect.py");
+    std::fs::write(&script_file, CONNECT).unwrap();
+    let paths: Vec<String> = sockets.iter().map(|path| path.display().to_string()).collect();
+    let command = format!("python3 {} {}", script_file.display(), paths.join(" "));
+    for mode in ["isolated_write", "read_only"] {
+        let brief = script("Connect.", &[Step::Sh(&command), Step::Say("tried")]);
+        let start =
+            json!({"name": mode, "brief": brief, "model": "gpt-5.5", "workspace_mode": mode});
+        client.ok("codex_worker_start", start).await;
+        let done = client.until(mode, &["idle", "failed"]).await;
+        assert_eq!(done["state"], "idle", "{done:#}");
+        let heard = bed.model.requests().last().unwrap().body.to_string();
+        assert!(!heard.contains("REACHED"), "{heard}");
+        for path in &paths {
+            // Not for want of the file: the call itself is refused.
+            assert!(heard.contains(&format!("EPERM {path}")), "{path}: {heard}");
+        }
+    }
     client.close().await;
     bed.finish().await;
 }

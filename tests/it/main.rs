@@ -18,6 +18,7 @@ mod demo;
 mod disk;
 mod doors;
 mod drills;
+mod escalated;
 mod hostile;
 mod lifecycle;
 mod loops;

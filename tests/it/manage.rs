@@ -1,7 +1,7 @@
 //! A manager at work: steering, queueing, stopping, cleaning up, with the real codex.
 
 use crate::support::{Bed, Era, Step, script};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PLAIN: &str = "gpt-5.5";
 
@@ -70,7 +70,12 @@ async fn a_stopped_worker_keeps_its_work_and_a_cleanup_asks_first() {
     let client = bed.client(Era::Legacy).await;
     let brief = script(
         "Work.",
-        &[Step::Sh("echo half > half.txt"), Step::Long("sleep 100"), Step::Say("never said")],
+        &[
+            Step::Sh("echo half > half.txt"),
+            Step::Say("Half is known."),
+            Step::Long("sleep 100"),
+            Step::Say("never said"),
+        ],
     );
     client.ok("codex_worker_start", json!({"name": "Ada", "brief": brief, "model": PLAIN})).await;
     bed.model.wait_until(|asked| asked.iter().any(|a| a.step == 1)).await;
@@ -80,12 +85,17 @@ async fn a_stopped_worker_keeps_its_work_and_a_cleanup_asks_first() {
     let out = bed.patchbay(&["worker", "stop", "Ada"]).output().unwrap();
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(!out.status.success() && said.contains("--force"), "{said}");
-    let stopped = client
-        .ok("codex_worker_stop", json!({"worker": "Ada", "force": true, "reason": "enough"}))
-        .await;
+    // What it said stands in the journal once its command does.
+    let runs = |seen: &Value| seen["running_command"].as_str().unwrap_or("").contains("sleep 100");
+    while !runs(&client.until("Ada", &["running"]).await) {}
+    let stop = json!({"worker": "Ada", "force": true, "reason": "enough"});
+    let stopped = client.call("codex_worker_stop", stop).await;
+    assert!(stopped.text.contains("Half is known."), "{}", stopped.text);
+    let stopped = stopped.data;
     assert_eq!(stopped["stopped"], true, "{stopped:#}");
     assert_eq!(stopped["state"], "idle", "{stopped:#}");
-    assert!(stopped["report"].as_str().unwrap().contains("enough"), "{stopped:#}");
+    let partial = stopped["report"].as_str().unwrap();
+    assert!(partial.contains("enough") && partial.contains("Half is known."), "{stopped:#}");
     let changes =
         client.ok("codex_worker_inspect", json!({"worker": "Ada", "view": "changes"})).await;
     assert_eq!(changes["changed_files"][0]["path"], "half.txt", "{changes:#}");

@@ -1,6 +1,6 @@
 //! Each state of a worker, with the fact that proves it, reached with the real codex.
 
-use crate::support::{Bed, Client, Era, Step, script};
+use crate::support::{Bed, Client, Era, Step, Victim, script};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -51,6 +51,7 @@ async fn queued_preparing_running_stopping_and_idle() {
     // Its worktree cannot be made before the test says so.
     let seen = client.until("Ada", &["preparing"]).await;
     assert!(seen["state_details"]["since"].is_u64(), "{seen:#}");
+    assert_eq!(seen["state_details"]["prepares"], "the worktree", "{seen:#}");
     start(&client, "Bob", "[[answer]]").await;
     let seen = client.until("Bob", &["queued"]).await;
     assert_eq!(seen["state_details"]["max_concurrent_turns"], 1, "{seen:#}");
@@ -79,11 +80,16 @@ async fn queued_preparing_running_stopping_and_idle() {
     let (stopped, seen) = tokio::join!(client.ok("codex_worker_stop", stop), stopping);
     assert_eq!(seen["state_details"]["reason"], "enough", "{seen:#}");
     assert_eq!(stopped["state"], "idle", "{stopped:#}");
+    let last = &stopped["state_details"]["last_turn"];
+    assert_eq!((&last["number"], &last["state"]), (&json!(1), &json!("cancelled")), "{stopped:#}");
     assert!(stopped["stopped_command"].as_str().unwrap().contains("sleep 100"), "{stopped:#}");
     assert_eq!(patchbay::process::marked("TMPDIR", &bed.state.join("worktrees")), []);
     let done = inspect(&client, "Bob").await;
     assert_eq!(done["state"], "idle", "{done:#}");
     assert!(done["state_details"]["since"].is_u64(), "{done:#}");
+    let last = &done["state_details"]["last_turn"];
+    assert_eq!(last["turn_id"], done["turn"]["turn_id"], "{done:#}");
+    assert_eq!(last["state"], "completed", "{done:#}");
     assert_eq!(path(&client, "Bob").await, ["queued", "preparing", "running", "completed"]);
     client.close().await;
     bed.finish().await;
@@ -189,6 +195,38 @@ async fn a_long_limit_shows_its_reset_outlives_a_restart_and_can_be_stopped() {
     assert_eq!((&stopped["stopped"], &stopped["state"]), (&json!(true), &json!("idle")));
     client.ok("codex_worker_stop", json!({"worker": "Bob"})).await;
     assert_eq!(bed.model.requests().len(), 2, "nobody burnt a try");
+    client.close().await;
+    bed.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_up_limit_is_waited_for_through_a_kill_of_all() {
+    let mut bed = Bed::new("killedlimit").await;
+    bed.start();
+    let client = bed.client(Era::Modern).await;
+    let first = Step::Sh("echo one >> n.txt");
+    let second = Step::Sh("echo two >> n.txt");
+    let brief = script("Work.", &[first, Step::Limit(10), second, Step::Say("both done")]);
+    start(&client, "Ada", &brief).await;
+    client.until("Ada", &["waiting_limit", "failed", "idle"]).await;
+    client.close().await;
+    bed.kill(Victim::All).await;
+    assert_eq!(bed.model.requests().len(), 2, "it went on before anybody was killed");
+    bed.start();
+    let client = bed.client(Era::Legacy).await;
+    let done = client.until("Ada", &["idle", "failed", "interrupted"]).await;
+    assert_eq!(done["state"], "idle", "{done:#}\n{}", bed.server_log());
+    let ada = path(&client, "Ada").await;
+    let waited = ["running", "waiting_limit", "queued", "preparing", "running", "completed"];
+    assert_eq!(ada[2..], waited, "{ada:?}");
+    let report = inspect(&client, "Ada").await;
+    assert!(report["report"].as_str().unwrap().contains("both done"), "{report:#}");
+    let file = json!({"worker": "Ada", "view": "file", "file_path": "n.txt"});
+    let file = client.ok("codex_worker_inspect", file).await;
+    assert_eq!(file["text"], "one\ntwo\n", "nothing was done twice");
+    let asked = bed.model.requests();
+    assert!(asked[2].at_ms / 1000 >= asked[1].at_ms / 1000 + 10, "it asked before the reset");
+    assert_eq!(asked.len(), 4, "each step once, the refused one twice");
     client.close().await;
     bed.finish().await;
 }

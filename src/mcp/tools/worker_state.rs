@@ -15,7 +15,12 @@ pub(super) fn state_details(call: &Call, look: &Look) -> Value {
             "waits_for": "a free place: so many turns run at once at most",
             "max_concurrent_turns": call.app.config.server.max_concurrent_turns,
         }),
-        WorkerState::Preparing | WorkerState::Idle => json!({}),
+        WorkerState::Preparing => json!({ "prepares": prepares(look) }),
+        WorkerState::Idle => json!({
+            "last_turn": look.facts.turn.as_ref().map(|turn| {
+                json!({ "turn_id": turn.id, "number": turn.position, "state": turn.state })
+            }),
+        }),
         WorkerState::Running => json!({ "running_command": look.busy_with }),
         WorkerState::WaitingApproval => json!({
             "approvals": look
@@ -44,6 +49,11 @@ pub(super) fn state_details(call: &Call, look: &Look) -> Value {
     };
     details["since"] = json!(since);
     details
+}
+
+/// What a turn gets first of what it lacks.
+fn prepares(look: &Look) -> &'static str {
+    if look.has_workspace() { "codex and its thread" } else { "the worktree" }
 }
 
 fn limit(hold: &HoldRow) -> Value {
