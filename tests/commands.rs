@@ -108,7 +108,9 @@ fn the_doctor_names_a_fix_for_everything_that_is_not_well() {
     let answer = done.json();
     let findings = answer["findings"].as_array().unwrap();
     let ids: Vec<_> = findings.iter().map(|f| f["id"].as_str().unwrap()).collect();
-    for id in ["configuration", "git", "codex", "sandbox", "login", "port", "state", "disk"] {
+    for id in
+        ["configuration", "git", "codex", "sandbox", "login", "port", "state", "disk", "supervisor"]
+    {
         assert!(ids.contains(&id), "{id} in {ids:?}");
     }
     for finding in findings {
@@ -145,6 +147,46 @@ fn the_doctor_knows_a_login_and_a_keyring() {
     assert!(login()["detail"].as_str().unwrap().contains("keyring"));
     std::fs::write(home.join("auth.json"), "{}").unwrap();
     assert_eq!(login()["status"], "pass");
+}
+
+#[test]
+fn the_doctor_lists_what_of_the_users_codex_home_is_taken_and_what_is_left() {
+    use std::os::unix::fs::PermissionsExt;
+    let shell = Shell::new();
+    let home = shell.path("home/.codex");
+    std::fs::create_dir_all(&home).unwrap();
+    let config = "model = \"gpt-5.5\"\nnotify = [\"touch\", \"CANARY\"]\n[mcp_servers.docs]\n\
+                  command = \"docs\"\nenv = { KEY = \"CANARY\" }\n[mcp_servers.mail]\ncommand = \"mail\"\n";
+    std::fs::write(home.join("config.toml"), config).unwrap();
+    std::fs::create_dir(shell.path("state")).unwrap();
+    std::fs::set_permissions(shell.path("state"), PermissionsExt::from_mode(0o700)).unwrap();
+    let named = "codex:\n  mcp_servers: [docs]\n";
+    std::fs::write(shell.path("state/config.yaml"), named).unwrap();
+    let expected = [
+        ("model", true),
+        ("mcp_servers.docs", true),
+        ("mcp_servers.mail", false),
+        ("notify", false),
+    ];
+    let done = shell.run(&["doctor", "--json", "--port", "0"]);
+    let answer = done.json();
+    let findings = answer["findings"].as_array().unwrap();
+    let carried = findings.iter().find(|f| f["id"] == "carried").unwrap();
+    assert_eq!(carried["detail"], "2 of 4 things of your codex home count for workers");
+    let items: Vec<_> = carried["items"].as_array().unwrap().iter().collect();
+    let told: Vec<_> =
+        items.iter().map(|i| (i["name"].as_str().unwrap(), i["taken"] == true)).collect();
+    assert_eq!(told, expected, "{carried:#}");
+    assert!(items.iter().all(|i| !i["why"].as_str().unwrap().is_empty()), "{carried:#}");
+    let text = shell.run(&["doctor", "--port", "0"]).out;
+    for (name, taken) in expected {
+        let mark = if taken { "taken" } else { "left" };
+        let line = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let line = line.into_iter().find(|words| words.get(1) == Some(&name));
+        let line = line.unwrap_or_else(|| panic!("no line of {name}: {text}"));
+        assert!(line[0] == mark && line.len() > 2, "{line:?}");
+    }
+    assert!(!(done.out + &text).contains("CANARY"), "a value of the user's is shown");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use super::{Finding, checks, codex, machine};
+use super::{Finding, checks, codex, machine, supervisor};
 use crate::config::Config;
 use crate::git::Git;
 use crate::paths::{AllowedRoots, Env, StateDir};
@@ -18,11 +18,12 @@ pub struct Patient<'a> {
 /// Runs all checks; the findings come in a fixed order.
 pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     let git = Git::new(patient.env);
-    let (program, repository, codex, port) = tokio::join!(
+    let (program, repository, codex, port, supervisor) = tokio::join!(
         checks::git(&git),
         checks::repository(&git, patient.roots),
         codex::examine(patient.env, patient.state, patient.config),
         machine::port(patient.state, patient.config),
+        supervisor::supervisor(patient.env, patient.state, patient.config),
     );
     let mut findings = vec![program, repository];
     findings.extend(codex);
@@ -31,5 +32,6 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     findings.push(checks::token(patient.state));
     findings.push(machine::socket(patient.state));
     findings.push(machine::disk(patient.state));
+    findings.push(supervisor);
     findings
 }

@@ -1,7 +1,7 @@
 //! The doctor: checks, findings and their fixes.
 //!
 //! Looks at everything a turn needs on this machine: state directory, configuration, git, codex, its
-//! sandbox, the login, the port, the disk. It starts short helper programs, changes nothing but its
+//! sandbox, the login, the port, the disk, who ends the server. It starts short helper programs, changes nothing but its
 //! own scratch directory, and reads no secret. Each finding that is not well says how to mend it.
 //! siblings: mcp, tunnel
 
@@ -10,6 +10,7 @@ mod codex;
 mod examine;
 mod finding;
 mod machine;
+mod supervisor;
 
 pub use examine::{Patient, examine};
 pub use finding::{Finding, Status};
