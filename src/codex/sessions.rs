@@ -190,7 +190,9 @@ impl Sessions {
     async fn look(&self, told: &mut bool) -> Result<Found, BackendError> {
         let session = self.any().await?;
         let plan = self.plan().await?;
-        let Some(why) = session.live.misfit(&plan, &self.launch.state)? else {
+        let misfit = session.live.misfit(&plan, &self.launch.state)?;
+        let orphan = !session.live.facts.sidecar.alive();
+        let Some(why) = misfit.or(orphan.then_some("its sidecar is gone")) else {
             return Ok(Found::Right(session));
         };
         if !std::mem::replace(told, true) {
@@ -200,7 +202,9 @@ impl Sessions {
         let mut slot = self.live.lock().await;
         let current = slot.as_ref().is_some_and(|now| Arc::ptr_eq(now, &session));
         if !current || !session.retire().await {
-            return Ok(Found::Draining(session));
+            // A codex without a sidecar works as before; it is only replaced when nobody has to wait.
+            let works = current && misfit.is_none();
+            return Ok(if works { Found::Right(session) } else { Found::Draining(session) });
         }
         *slot = None;
         if !super::server::end_sidecar(&self.launch.state).await {

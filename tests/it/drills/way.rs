@@ -55,6 +55,11 @@ async fn on_the_way(victim: Victim) {
             assert_eq!(done["turn"]["queued_again"], broken, "{done:#}");
         }
     }
+    // Whoever died is there again for the next turn.
+    start(&client, "next", script("Next.", &[Step::Say("Next is done.")])).await;
+    assert_eq!(ended(&client, "next").await["state"], "idle");
+    assert!(bed.recorded("sidecar").is_some(), "no sidecar\n{}", bed.server_log());
+    assert!(bed.recorded("codex").is_some());
     client.close().await;
     let turns = bed.judge().await;
     assert!(turns >= POINTS.len(), "only {turns} turns were compared");
