@@ -58,17 +58,19 @@ impl Piece for Drill {
 }
 
 fn words(tally: &Tally) -> String {
+    let parts = tally.parts.iter().map(|(part, ms)| format!("{part} {ms} ms"));
     let kills = tally.kills.iter().map(|(ms, who)| format!("{} at {ms} ms", who.word()));
     format!(
         "killed {}; {} messages ({} without an answer) taken {} times ({} again), {} interrupted, {} \
-         applied",
+         applied; {}",
         kills.collect::<Vec<_>>().join(", "),
         tally.messages,
         tally.lost_answers,
         tally.deliveries,
         tally.deliveries_again,
         tally.interrupted,
-        tally.applied
+        tally.applied,
+        parts.collect::<Vec<_>>().join(", ")
     )
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Tally {
     pub(super) deliveries_again: usize,
     pub(super) interrupted: usize,
     pub(super) applied: u32,
+    /// How long its parts took, in milliseconds.
+    pub(super) parts: Vec<(&'static str, u128)>,
 }
 
 /// One round: the server starts, four workers work while processes are killed, everything comes to rest,
@@ -47,6 +49,12 @@ impl Round<'_> {
     /// Plays and judges it.
     pub(super) async fn play(&mut self) -> anyhow::Result<()> {
         let Set { stage, program, .. } = *self.set;
+        let mut clock = Instant::now();
+        let mut took = |tally: &mut Tally, part| {
+            tally
+                .parts
+                .push((part, std::mem::replace(&mut clock, Instant::now()).elapsed().as_millis()));
+        };
         let old = files(&stage.state.codex_home());
         let before = Ground::of(stage)?;
         let server = Server::start(program, stage).await?;
@@ -63,10 +71,13 @@ impl Round<'_> {
         let (chats, server) = tokio::join!(chats, kills);
         let server = server.context("after a kill")?;
         chats.into_iter().collect::<anyhow::Result<Vec<()>>>().context("a chat")?;
+        took(&mut self.tally, "kills");
         let workers = self.rest(&line).await?;
+        took(&mut self.tally, "rest");
         for actor in &mut actors {
             actor.integrate().await?;
         }
+        took(&mut self.tally, "integrate");
         if self.set.broken == Some(Break::Base) {
             std::fs::write(stage.repo.root.join("intruder.txt"), "surprise\n")?;
         }
@@ -81,9 +92,12 @@ impl Round<'_> {
         };
         self.count(&evidence, &actors);
         evidence.judge().await?;
+        took(&mut self.tally, "judge");
         self.dismiss(line).await?;
+        took(&mut self.tally, "dismiss");
         server.stop(program, stage).await?;
         nothing_left(stage).await?;
+        took(&mut self.tally, "stop");
         self.commit().await?;
         stage.model.forget();
         Ok(())
@@ -144,7 +158,8 @@ impl Round<'_> {
                 let left: Vec<&Value> = team.values().filter(|w| !rests(w)).collect();
                 bail!("the team does not come to rest: {left:?}");
             }
-            line.sure("codex_worker_wait", &json!({"wait_seconds": 5, "scope": "all"})).await?;
+            let idle = json!({"wait_seconds": 5, "scope": "all", "until": "idle"});
+            line.sure("codex_worker_wait", &idle).await?;
         }
     }
 
