@@ -7,6 +7,7 @@ use crate::backend::{
 };
 use crate::paths::Env;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often, and how far apart, a turn that is being set up is looked at: a minute in all.
@@ -31,6 +32,13 @@ pub(super) async fn attach(
     sink: EventSink,
 ) -> Result<Attached, BackendError> {
     let mut found = read(client, thread, &turn.client_id).await?;
+    // The route is there before the thread is opened: codex then sends open questions again, and one
+    // without a route is declined.
+    let enter = |turn: &Value| {
+        let route = client.add(&thread.id, Route::attaching(sink.clone(), spec, id_of(turn)));
+        Entered { client, thread, route, kept: false }
+    };
+    let entered = found.as_ref().map(enter);
     if !found.as_ref().is_some_and(running) {
         // After a kill the index that answers may lag behind the record, which may hold the message or
         // further items; opening the thread mends it (seen on 0.169.0).
@@ -41,24 +49,16 @@ pub(super) async fn attach(
         }
     }
     let Some(found) = found else { return Ok(Attached::NeverTaken) };
-    let id = found["id"].as_str().unwrap_or_default().to_owned();
+    let id = id_of(&found).to_owned();
     if !running(&found) {
+        drop(entered);
         ended(client, &sink, thread, &id, &found).await;
         return Ok(Attached::Ended);
     }
-    let route = client.add(&thread.id, Route::attaching(sink.clone(), spec, &id));
-    let again = match threads::open(client, env, version, spec, Some(thread)).await {
-        Ok(_) => read(client, thread, &turn.client_id).await,
-        Err(error) => Err(error),
-    };
-    let found = match again {
-        Ok(found) => found.unwrap_or(found_nothing()),
-        Err(error) => {
-            client.remove(&thread.id, &route);
-            return Err(error);
-        }
-    };
-    route.reopen(open_items(&found));
+    let mut entered = entered.unwrap_or_else(|| enter(&found));
+    threads::open(client, env, version, spec, Some(thread)).await?;
+    let found = read(client, thread, &turn.client_id).await?.unwrap_or_else(found_nothing);
+    entered.route.reopen(open_items(&found));
     let mut missed = vec![TurnEvent::Began { backend_turn_id: id.clone() }];
     missed.extend(items(&found));
     // What a running item said until now was streamed to nobody, and is not in the record.
@@ -68,13 +68,34 @@ pub(super) async fn attach(
         gap: true,
     }));
     if running(&found) {
-        route.release(missed).await;
+        entered.kept = true;
+        entered.route.release(missed).await;
         return Ok(Attached::Running { backend_turn_id: id });
     }
     // It ended between the two readings; whether its end came live as well does not matter any more.
-    client.remove(&thread.id, &route);
+    drop(entered);
     ended(client, &sink, thread, &id, &found).await;
     Ok(Attached::Ended)
+}
+
+/// A route that goes again, unless it is kept.
+struct Entered<'a> {
+    client: &'a Client,
+    thread: &'a ThreadRef,
+    route: Arc<Route>,
+    kept: bool,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.client.remove(&self.thread.id, &self.route);
+        }
+    }
+}
+
+fn id_of(turn: &Value) -> &str {
+    turn["id"].as_str().unwrap_or_default()
 }
 
 fn found_nothing() -> Value {
