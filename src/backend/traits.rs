@@ -112,6 +112,11 @@ pub trait Backend: Send + Sync + 'static {
         backend_turn_id: &str,
     ) -> Result<(), BackendError>;
 
+    /// What those who want to begin wait for, in words; `None` when nobody has to wait.
+    fn waits_for(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The login as it is now; cheap enough to be called every second.
     fn login(&self) -> Login;
 

@@ -124,6 +124,11 @@ impl Backend for AppServer {
         self.sessions.any().await?.interrupt(thread, backend_turn_id).await
     }
 
+    fn waits_for(&self) -> Option<&'static str> {
+        let text = "turns on a codex with earlier settings: the next one starts when they are over";
+        self.sessions.draining().then_some(text)
+    }
+
     fn login(&self) -> backend::Login {
         let Launch { state, env, config, .. } = &self.sessions.launch;
         login::look(state, env, config)

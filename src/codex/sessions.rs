@@ -9,7 +9,7 @@ use crate::store::{ProcessRow, Store};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -26,6 +26,8 @@ pub(super) struct Sessions {
     probing: Mutex<()>,
     live: Mutex<Option<Arc<Session>>>,
     closed: AtomicBool,
+    /// How many wait for another app-server.
+    waiting: AtomicUsize,
 }
 
 /// The codex that was found, until its file changes.
@@ -61,6 +63,7 @@ impl Sessions {
             probing: Mutex::default(),
             live: Mutex::default(),
             closed: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -182,9 +185,17 @@ impl Sessions {
             self.open()?;
             match self.look(&mut told).await? {
                 Found::Right(session) => return Ok(session),
-                Found::Draining(session) => session.client().calmer(LOOK).await,
+                Found::Draining(session) => {
+                    let _counted = Counted::in_(&self.waiting);
+                    session.client().calmer(LOOK).await;
+                }
             }
         }
+    }
+
+    /// Whether somebody waits for another app-server.
+    pub(super) fn draining(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     async fn look(&self, told: &mut bool) -> Result<Found, BackendError> {
@@ -235,6 +246,22 @@ impl Sessions {
         for row in self.store.processes().await.unwrap_or_default() {
             let _ = self.store.forget_process(row.pid, row.start_time).await;
         }
+    }
+}
+
+/// Counts one more while it lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn in_(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

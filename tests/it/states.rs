@@ -273,3 +273,34 @@ async fn a_refused_login_says_where_it_is_and_goes_on_with_another_one() {
     client.close().await;
     bed.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_waits_for_another_codex_says_so() {
+    let mut bed = Bed::new("states-drain").await;
+    bed.start();
+    let client = bed.client(Era::Modern).await;
+    let brief = script("Work.", &[Step::Sh("true"), Step::Gate("old"), Step::Say("done")]);
+    start(&client, "Ada", &brief).await;
+    bed.model.wait_until(|asked| asked.iter().any(|a| a.step == 1)).await;
+    client.close().await;
+    bed.terminate();
+    bed.configure("  reasoning_effort: high\n");
+    bed.start();
+    let client = bed.client(Era::Modern).await;
+    start(&client, "Bob", "[[answer]]").await;
+    let seen = loop {
+        let seen = client.until("Bob", &["preparing"]).await;
+        if seen["state_details"]["waits_for"].is_string() {
+            break seen;
+        }
+    };
+    assert!(seen["state_details"]["waits_for"].as_str().unwrap().contains("earlier settings"));
+    bed.model.open_gate("old");
+    for worker in ["Ada", "Bob"] {
+        let done = client.until(worker, &["idle", "failed", "interrupted"]).await;
+        assert_eq!(done["state"], "idle", "{done:#}");
+        assert!(done["state_details"]["waits_for"].is_null(), "{done:#}");
+    }
+    client.close().await;
+    bed.finish().await;
+}
