@@ -34,6 +34,10 @@ impl Tasks {
 }
 
 async fn run(app: Arc<App>, cancel: CancellationToken) {
+    tokio::select! {
+        () = room(&app) => {}
+        () = cancel.cancelled() => return,
+    }
     recover(&app).await;
     app.workers.run(cancel).await;
 }
@@ -55,6 +59,22 @@ async fn anchor(app: Arc<App>, cancel: CancellationToken) {
             }
         }
     }
+}
+
+/// How often a full disk is tried before anything is recovered.
+const ROOM: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Nothing can be taken up that cannot be stored.
+async fn room(app: &App) {
+    while let Err(error) = app.store.try_write().await {
+        app.journal.set_full(error.is_full());
+        if !error.is_full() {
+            return;
+        }
+        tracing::error!(%error, "what an earlier engine left waits for room");
+        tokio::time::sleep(ROOM).await;
+    }
+    app.journal.set_full(false);
 }
 
 /// Each step is on its own: one that fails is logged and leaves the others to be done.

@@ -1,7 +1,7 @@
 use crate::config::ConfigError;
-use crate::paths::{PathError, StateError};
+use crate::paths::{PathError, StateError, is_full};
 use crate::secret::TokenError;
-use crate::store::StoreError;
+use crate::store::{FULL_HINT, StoreError};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
@@ -102,6 +102,12 @@ impl From<anyhow::Error> for CliError {
             && known.code() != "internal_error"
         {
             return Self::failed(known.code(), known.to_string(), known.hint());
+        }
+        let full = |cause: &(dyn std::error::Error + 'static)| {
+            cause.downcast_ref::<std::io::Error>().is_some_and(is_full)
+        };
+        if error.chain().any(full) {
+            return Self::failed("disk_full", format!("{error:#}"), FULL_HINT);
         }
         match error.downcast::<Self>() {
             Ok(own) => own,

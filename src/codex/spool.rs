@@ -28,6 +28,8 @@ struct State {
     queue: VecDeque<Utf8Bytes>,
     bytes: usize,
     overflow: Option<Overflow>,
+    /// What came after the file, since the disk refuses.
+    after: VecDeque<Utf8Bytes>,
     closed: bool,
 }
 
@@ -49,7 +51,8 @@ impl Spool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a message in. When the disk refuses, it stays in memory.
+    /// Puts a message in. When the disk refuses, it stays in memory, and so does all that comes until the
+    /// file is read to its end.
     pub(super) fn push(&self, message: Utf8Bytes) {
         let mut state = self.lock();
         let full = message.len() > LARGE
@@ -57,7 +60,10 @@ impl Spool {
             || state.overflow.is_some();
         if !(full && self.spill(&mut state, &message)) {
             state.bytes += message.len();
-            state.queue.push_back(message);
+            match state.overflow {
+                Some(_) => state.after.push_back(message),
+                None => state.queue.push_back(message),
+            }
         }
         drop(state);
         self.ready.notify_one();
@@ -67,7 +73,11 @@ impl Spool {
         if state.overflow.is_none() {
             state.overflow = Overflow::create(&self.file).ok();
         }
-        state.overflow.as_mut().is_some_and(|o| o.put(message.as_str().as_bytes()).is_ok())
+        let orderly = state.after.is_empty();
+        state
+            .overflow
+            .as_mut()
+            .is_some_and(|o| orderly && o.put(message.as_str().as_bytes()).is_ok())
     }
 
     /// Whether whoever takes messages is far behind.
@@ -105,11 +115,12 @@ impl State {
             self.bytes -= message.len();
             return Some(message);
         }
-        let next = self.overflow.as_mut()?.get();
-        if next.is_none() {
-            self.overflow = None;
+        if let Some(next) = self.overflow.as_mut()?.get() {
+            return Some(next);
         }
-        next
+        self.overflow = None;
+        self.queue = std::mem::take(&mut self.after);
+        self.take()
     }
 }
 
@@ -164,6 +175,35 @@ mod tests {
         spool.close();
         assert_eq!(spool.pop().await.unwrap().as_str(), "after");
         assert_eq!(spool.pop().await, None);
+    }
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn order_is_kept_when_the_disk_gets_full_over_the_file() {
+        use std::os::fd::AsRawFd;
+        std::fs::create_dir_all("target/tmp").unwrap();
+        let dir = tempfile::tempdir_in("target/tmp").unwrap();
+        let spool = Spool::new(10, dir.path().join("spool"));
+        let fill = |from: u32, to: u32| {
+            (from..to).for_each(|n| spool.push(format!("message {n}").into()));
+        };
+        fill(0, 5);
+        // The same file, that cannot be written any more.
+        let refuse = |spool: &Spool| {
+            let mut state = spool.lock();
+            let file = &mut state.overflow.as_mut().unwrap().file;
+            *file = File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
+        };
+        refuse(&spool);
+        fill(5, 10);
+        for n in 0..7 {
+            assert_eq!(spool.pop().await.unwrap().as_str(), format!("message {n}"));
+        }
+        fill(10, 15);
+        for n in 7..15 {
+            assert_eq!(spool.pop().await.unwrap().as_str(), format!("message {n}"));
+        }
+        assert_eq!(spool.lock().bytes, 0);
     }
 
     #[tokio::test]

@@ -1,3 +1,4 @@
+use crate::paths::is_full;
 use std::path::PathBuf;
 
 /// Why git could not do what it was asked.
@@ -47,4 +48,26 @@ pub enum GitError {
         /// The system's error.
         source: std::io::Error,
     },
+}
+
+/// What git says when there is no room (in the C locale). Of an index and of a file that it checks out it
+/// does not say why.
+const FULL: &[&str] = &[
+    "No space left on device",
+    "Disk quota exceeded",
+    "File too large",
+    "unable to write new index file",
+    "unable to write file",
+];
+
+impl GitError {
+    /// Whether the same call can succeed later, when there is room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => is_full(source),
+            Self::Failed { stderr, .. } => FULL.iter().any(|words| stderr.contains(words)),
+            _ => false,
+        }
+    }
 }

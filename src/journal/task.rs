@@ -3,6 +3,8 @@ use super::live::Live;
 use crate::ids::TurnId;
 use crate::store::{NewEvent, Store, StoreError};
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -22,7 +24,7 @@ pub(super) enum Work {
     Usage(TurnId, String),
     Delta(LiveDelta),
     Over(TurnId),
-    Flush(oneshot::Sender<Result<(), String>>),
+    Flush(oneshot::Sender<Result<(), StoreError>>),
     Close,
 }
 
@@ -34,12 +36,19 @@ pub(super) struct Task {
     usage: HashMap<TurnId, String>,
     due: Option<Instant>,
     retry: Duration,
+    /// Whether the store refused the last batch for want of room.
+    full: Arc<AtomicBool>,
 }
 
 impl Task {
-    pub(super) fn new(store: Store, queue: mpsc::Receiver<Work>, live: Live) -> Self {
+    pub(super) fn new(
+        store: Store,
+        queue: mpsc::Receiver<Work>,
+        live: Live,
+        full: Arc<AtomicBool>,
+    ) -> Self {
         let (batch, usage) = (Vec::new(), HashMap::new());
-        Self { store, queue, live, batch, usage, due: None, retry: RETRY }
+        Self { store, queue, live, batch, usage, due: None, retry: RETRY, full }
     }
 
     /// Runs until the journal is closed or nobody holds it any more.
@@ -76,8 +85,7 @@ impl Task {
             }
             Work::Delta(delta) => self.live.add(delta),
             Work::Flush(done) => {
-                let stored = self.try_store().await.map_err(|error| error.to_string());
-                let _ = done.send(stored);
+                let _ = done.send(self.try_store().await);
                 return;
             }
             Work::Close => return,
@@ -119,11 +127,13 @@ impl Task {
             self.usage.iter().map(|(turn, json)| (turn.clone(), json.clone())).collect();
         if let Err(error) = self.store.append_events(&self.batch, &usage).await {
             self.due = Some(Instant::now() + self.retry);
+            self.full.store(error.is_full(), Ordering::Relaxed);
             return Err(error);
         }
         self.batch.clear();
         self.usage.clear();
         self.retry = RETRY;
+        self.full.store(false, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use crate::ids::{TurnId, WorkerId};
 use crate::paths::StateDir;
 use crate::store::{EventRow, NewEvent, Store, StoreError};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -17,10 +18,10 @@ pub enum JournalError {
     /// The journal is closed.
     #[error("the journal is closed")]
     Closed,
-    /// The last batch could not be stored; it is kept and tried again.
-    #[error("the journal cannot be written: {0}")]
-    NotStored(String),
-    /// The store failed while reading.
+    /// A payload's file is gone or was changed.
+    #[error("the journal lost a payload: {0}")]
+    Payload(String),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -33,6 +34,7 @@ pub struct Journal {
     work: mpsc::Sender<Work>,
     live: broadcast::Sender<LiveDelta>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
+    full: Arc<AtomicBool>,
 }
 
 impl Journal {
@@ -41,8 +43,10 @@ impl Journal {
     pub fn start(store: Store, state: StateDir) -> Self {
         let (work, queue) = mpsc::channel(QUEUE);
         let (live, out) = Live::new();
-        let task = tokio::spawn(Task::new(store.clone(), queue, live).run());
-        Self { store, state, work, live: out, task: Arc::new(Mutex::new(Some(task))) }
+        let full = Arc::new(AtomicBool::new(false));
+        let task = Task::new(store.clone(), queue, live, Arc::clone(&full));
+        let task = Arc::new(Mutex::new(Some(tokio::spawn(task.run()))));
+        Self { store, state, work, live: out, task, full }
     }
 
     /// Hands an event to the writing task, which stores it within 100 ms, a notable one within 5 ms.
@@ -90,11 +94,22 @@ impl Journal {
     /// Waits until everything that was appended before is stored.
     ///
     /// # Errors
-    /// [`JournalError::NotStored`] when the store refuses; the events are kept and tried again.
+    /// [`JournalError::Store`] when the store refuses; the events are kept and tried again.
     pub async fn flush(&self) -> Result<(), JournalError> {
         let (done, stored) = oneshot::channel();
         self.send(Work::Flush(done)).await?;
-        stored.await.map_err(|_| JournalError::Closed)?.map_err(JournalError::NotStored)
+        Ok(stored.await.map_err(|_| JournalError::Closed)??)
+    }
+
+    /// Notes what somebody else found: whether there is room for events.
+    pub fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
+    }
+
+    /// Whether events wait because there is no room to store them.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
     }
 
     /// Live pieces of output of all workers, at most ten a second an item. A slow reader loses some.
@@ -119,9 +134,9 @@ impl Journal {
     /// The payload of an event, whole, wherever it is.
     ///
     /// # Errors
-    /// [`JournalError::NotStored`] when its file is gone or is not what was written.
+    /// [`JournalError::Payload`] when its file is gone or is not what was written.
     pub fn payload(&self, event: &EventRow) -> Result<String, JournalError> {
-        payload::whole(&self.state, &event.payload).map_err(JournalError::NotStored)
+        payload::whole(&self.state, &event.payload).map_err(JournalError::Payload)
     }
 
     /// Stores what waits and ends the writing task.

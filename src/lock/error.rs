@@ -47,6 +47,17 @@ pub enum LockError {
 }
 
 impl LockError {
+    /// Whether the same call can succeed later, when there is room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_full(),
+            Self::Git(error) => error.is_full(),
+            Self::Io { source, .. } => crate::paths::is_full(source),
+            _ => false,
+        }
+    }
+
     pub(super) fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { path, source }

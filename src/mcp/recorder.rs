@@ -50,12 +50,13 @@ async fn run(store: Store, mut receiver: mpsc::Receiver<Entry>) {
     if let Err(error) = store.prune_mcp_sessions(SESSION_AGE_MS).await {
         tracing::warn!(%error, "old sessions were not pruned");
     }
+    let mut unwritten = Unwritten::default();
     loop {
         let entries = gather(&mut receiver).await;
         if entries.is_empty() {
             return;
         }
-        if let Some(done) = write(&store, entries).await {
+        if let Some(done) = write(&store, entries, &mut unwritten).await {
             let _ = done.send(());
             return;
         }
@@ -77,21 +78,39 @@ async fn gather(receiver: &mut mpsc::Receiver<Entry>) -> Vec<Entry> {
     entries
 }
 
-/// Writes entries; gives back who asked for the end, if somebody did.
-async fn write(store: &Store, entries: Vec<Entry>) -> Option<oneshot::Sender<()>> {
-    let (mut calls, mut sessions, mut closing) = (Vec::new(), BTreeSet::new(), None);
+/// What a full disk kept from being written.
+#[derive(Default)]
+struct Unwritten {
+    calls: Vec<AuditRow>,
+    sessions: BTreeSet<String>,
+}
+
+/// Writes entries, after those that are unwritten; gives back who asked for the end, if somebody did.
+async fn write(
+    store: &Store,
+    entries: Vec<Entry>,
+    all: &mut Unwritten,
+) -> Option<oneshot::Sender<()>> {
+    let mut closing = None;
     for entry in entries {
         match entry {
             Entry::Call(row, session) => {
-                calls.push(*row);
-                sessions.extend(session);
+                all.calls.push(*row);
+                all.sessions.extend(session);
             }
             Entry::Close(done) => closing = Some(done),
         }
     }
-    let sessions: Vec<String> = sessions.into_iter().collect();
-    if let Err(error) = store.record_traffic(&calls, &sessions).await {
-        tracing::error!(%error, lost = calls.len(), "the audit could not be written");
+    let sessions: Vec<String> = all.sessions.iter().cloned().collect();
+    match store.record_traffic(&all.calls, &sessions).await {
+        Err(error) if error.is_full() && all.calls.len() < BATCH && closing.is_none() => {
+            tracing::error!(%error, waiting = all.calls.len(), "the audit waits for room");
+        }
+        Err(error) => {
+            tracing::error!(%error, lost = all.calls.len(), "the audit could not be written");
+            *all = Unwritten::default();
+        }
+        Ok(()) => *all = Unwritten::default(),
     }
     closing
 }

@@ -9,4 +9,4 @@ mod state;
 
 pub use env::Env;
 pub use roots::{AllowedRoots, PathError, RepoPath};
-pub use state::{StateDir, StateError};
+pub use state::{StateDir, StateError, is_full};

@@ -32,6 +32,22 @@ pub enum StateError {
     },
 }
 
+/// Whether the file system refused because there is no room: no space, no quota, or a file beyond the size
+/// that the process may write.
+#[must_use]
+pub fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+impl StateError {
+    /// Whether the same call can succeed later, when there is room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_full(source))
+    }
+}
+
 /// The directory that holds everything patchbay keeps. Mode 0700, owned by the user, no link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDir {

@@ -1,10 +1,10 @@
 use super::StoreError;
 use super::anchor::{self, Anchor};
 use crate::clock::Clock;
-use sqlx::Row;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{Connection, Row};
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -44,16 +44,26 @@ impl Store {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(Duration::from_secs(30))
+            // SQLite ends a transaction by itself when the disk is full, which the library does not notice:
+            // it would take the connection for one in a transaction for ever (seen on sqlx 0.9).
+            .before_acquire(|conn, _| Box::pin(std::future::ready(Ok(!conn.is_in_transaction()))))
             .connect_with(options.clone())
             .await?;
         sqlx::migrate!().run(&writer).await?;
-        let readers =
-            SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options.read_only(true));
+        // One stays: the files beside the database go with the last connection, and where the disk is full
+        // they cannot be made again.
+        let readers = SqlitePoolOptions::new().max_connections(4).min_connections(1);
+        let readers = readers.max_lifetime(None).connect_lazy_with(options.read_only(true));
         let rev =
             sqlx::query_scalar!("SELECT rev FROM revision WHERE id = 1").fetch_one(&writer).await?;
         let changed = watch::Sender::new(rev);
         let store = Self { writer, readers, clock, changed, path: path.into() };
-        store.anchor().await?;
+        match store.anchor().await {
+            Err(error) if error.is_full() => {
+                tracing::error!(%error, "the store is not on the disk yet")
+            }
+            anchored => anchored?,
+        }
         Ok(store)
     }
 
@@ -92,15 +102,7 @@ impl Store {
 
     /// Begins a write transaction; it rolls back unless it is given to [`Store::commit`].
     pub(in crate::store) async fn write(&self) -> Result<Write, StoreError> {
-        match self.writer.begin_with("BEGIN IMMEDIATE").await {
-            // SQLite ends a transaction by itself when the disk is full, which the library does not notice:
-            // it would take the connection for one in a transaction for ever (seen on sqlx 0.9).
-            Err(sqlx::Error::InvalidSavePointStatement) => {
-                self.writer.acquire().await?.close().await?;
-                Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
-            }
-            begun => Ok(begun?),
-        }
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
     /// Takes the next revision inside a transaction, for the rows that it changes.
@@ -119,6 +121,16 @@ impl Store {
             newer
         });
         Ok(())
+    }
+
+    /// Whether anything can be stored: writes nothing but a revision.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] when there is no room; else SQLite's own.
+    pub async fn try_write(&self) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let rev = self.next_rev(&mut tx).await?;
+        self.commit(tx, rev).await
     }
 
     /// The time of rows that are written now.

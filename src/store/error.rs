@@ -1,3 +1,7 @@
+/// What to do when there is no room.
+pub const FULL_HINT: &str =
+    "Free space on the disk of the state directory; what was accepted goes on by itself.";
+
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -53,9 +57,7 @@ impl StoreError {
                 "Nothing was changed. Put a copy of store.db back; or move store.db, store.db-wal and \
                  store.anchor out of the state directory to begin anew (worktrees and their refs stay)."
             }
-            Self::Full(_) => {
-                "Free space on the disk of the state directory; what was accepted goes on by itself."
-            }
+            Self::Full(_) => FULL_HINT,
             Self::Migrate(_) => "Use the patchbay that wrote it, or a newer one.",
             _ => "Look at the server's log; `patchbay doctor` checks the set-up.",
         }
@@ -73,9 +75,9 @@ impl From<sqlx::Error> for StoreError {
         let code = error.as_database_error().and_then(|e| e.code()).unwrap_or_default();
         let Ok(code) = code.parse::<u32>() else { return Self::Sql(error) };
         // https://www.sqlite.org/rescode.html: the low byte is the class; of class 10 (IOERR) 3 is WRITE,
-        // 4 FSYNC, 6 TRUNCATE, 19 SHMSIZE.
+        // 4 FSYNC, 6 TRUNCATE, 18 SHMOPEN, 19 SHMSIZE.
         match (code & 0xff, code >> 8) {
-            (13, _) | (10, 3 | 4 | 6 | 19) => Self::Full(error),
+            (13, _) | (10, 3 | 4 | 6 | 18 | 19) => Self::Full(error),
             (11 | 26, _) => Self::Damaged(error.to_string()),
             _ => Self::Sql(error),
         }

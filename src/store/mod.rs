@@ -32,7 +32,7 @@ mod worktrees;
 pub use approval_row::{ApprovalRow, NewApproval};
 pub use audit::AuditRow;
 pub use db::{Store, Write};
-pub use error::StoreError;
+pub use error::{FULL_HINT, StoreError};
 pub use events::{EventRow, NewEvent};
 pub use holds::HoldRow;
 pub use integrations::{IntegrationInputs, IntegrationRow};

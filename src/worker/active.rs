@@ -1,7 +1,7 @@
 use crate::backend::ThreadRef;
 use crate::ids::{TurnId, WorkerId};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,8 @@ pub(super) struct Active {
     pub(super) reason: Mutex<Option<String>>,
     /// The agent's names for it, once it runs.
     pub(super) running: watch::Sender<Option<Running>>,
+    /// Something of it waits for room on the disk.
+    full: AtomicBool,
     /// When anything was heard of it last, Unix milliseconds.
     heard: AtomicI64,
     /// It is over and stored.
@@ -37,6 +39,7 @@ impl Active {
             stop: CancellationToken::new(),
             reason: Mutex::default(),
             running: watch::Sender::new(None),
+            full: AtomicBool::new(false),
             heard: AtomicI64::new(0),
             done: CancellationToken::new(),
         })
@@ -49,6 +52,15 @@ impl Active {
 
     pub(super) fn heard(&self) -> i64 {
         self.heard.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
+    }
+
+    /// Whether something of it waits for room on the disk.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
     }
 
     /// Asks for the end; the first reason counts.

@@ -94,8 +94,9 @@ impl Workers {
     /// Takes a question of the agent. One that was decided already is answered at once.
     pub(super) async fn asked(&self, trip: &Trip, ask: Ask) {
         let stored = async {
-            let new = self.new_approval(trip, ask).await?;
-            let row = self.store().ask_approval(&trip.lease, &new).await?;
+            let new = trip.active.with_room(|| self.new_approval(trip, &ask)).await?;
+            let store = || self.store().ask_approval(&trip.lease, &new);
+            let row = trip.active.with_room(store).await?;
             self.deliver(&trip.thread, &row).await
         };
         if let Err(error) = stored.await {
@@ -103,8 +104,8 @@ impl Workers {
         }
     }
 
-    async fn new_approval(&self, trip: &Trip, ask: Ask) -> Result<NewApproval, WorkerError> {
-        let mut request = ask.payload;
+    async fn new_approval(&self, trip: &Trip, ask: &Ask) -> Result<NewApproval, WorkerError> {
+        let mut request = ask.payload.clone();
         if ask.kind == AskKind::FileChange {
             // Codex names only the item; what it would change stands in the item's own event.
             self.room.deps.journal.flush().await?;
@@ -112,8 +113,8 @@ impl Workers {
         }
         Ok(NewApproval {
             id: ApprovalId::mint(&self.room.deps.clock),
-            item: ask.item_id,
-            key: ask.key,
+            item: ask.item_id.clone(),
+            key: ask.key.clone(),
             kind: match ask.kind {
                 AskKind::Command => ApprovalKind::Command,
                 AskKind::FileChange => ApprovalKind::FileChange,
@@ -135,7 +136,8 @@ impl Workers {
 
     /// The agent does not wait for an answer any more.
     pub(super) async fn unasked(&self, trip: &Trip, key_or_item: &str) {
-        if let Err(error) = self.store().withdraw_approvals(&trip.lease.turn, key_or_item).await {
+        let withdraw = || self.store().withdraw_approvals(&trip.lease.turn, key_or_item);
+        if let Err(error) = trip.active.with_room(withdraw).await {
             tracing::error!(%error, turn = %trip.lease.turn, "a question was not withdrawn");
         }
     }

@@ -132,7 +132,8 @@ impl Workers {
 
     /// Notes that the agent has the turn; called for each sign of it.
     pub(super) async fn began(&self, trip: &Trip, agent_turn: &str) {
-        if let Err(error) = self.store().turn_began(&trip.lease, agent_turn).await {
+        let store = || self.store().turn_began(&trip.lease, agent_turn);
+        if let Err(error) = trip.active.with_room(store).await {
             tracing::error!(%error, turn = %trip.lease.turn, "the begin of a turn was not stored");
         }
         let now = Running { thread: trip.thread.clone(), agent_turn: agent_turn.to_owned() };

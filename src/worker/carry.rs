@@ -1,6 +1,7 @@
 use super::active::Active;
 use super::begin::{Entry, Trip};
 use super::error::backend_code;
+use super::full::MayBeFull;
 use super::prepare::{Prepared, turn_spec};
 use super::{WorkerError, Workers};
 use crate::backend::Ending;
@@ -50,7 +51,7 @@ impl Workers {
                 () = this.room.leave.cancelled() => task.abort(),
                 ended = &mut task => if let Err(error) = ended {
                     tracing::error!(%error, turn = %active.turn, "the task of a turn died");
-                    this.give_up(&lease).await;
+                    this.give_up(&lease, &active).await;
                 },
             }
             this.room.active.remove(&active);
@@ -60,12 +61,12 @@ impl Workers {
 
     async fn live(&self, turn: TurnRow, lease: TurnLease, active: &Arc<Active>, entry: Entry) {
         failpoint::reach("turn_claimed").await;
-        let (prepared, outcome) = match self.prepare(&turn).await {
+        let (prepared, outcome) = match active.with_room_to_begin(|| self.prepare(&turn)).await {
             Ok(prepared) => {
                 let outcome = self.travel(&turn, &lease, active, &prepared, entry).await;
-                (Some(prepared), outcome.unwrap_or_else(|error| Outcome::failed(&error)))
+                (Some(prepared), outcome.unwrap_or_else(|error| unbegun(active, &error)))
             }
-            Err(error) => (None, Outcome::failed(&error)),
+            Err(error) => (None, unbegun(active, &error)),
         };
         self.settle(&turn, &lease, active, prepared.as_ref(), outcome).await;
     }
@@ -84,13 +85,13 @@ impl Workers {
                 None => return Ok(Outcome::NeverTaken),
             },
             Entry::Fresh => {
-                self.remember_base(prepared, lease).await?;
+                active.with_room_to_begin(|| self.remember_base(prepared, lease)).await?;
                 if active.stop.is_cancelled() {
                     return Ok(Outcome::NotBegun);
                 }
                 // Codex may be waited for, until turns on an older one are over.
                 tokio::select! {
-                    opened = self.open_thread(prepared) => opened?,
+                    opened = active.with_room(|| self.open_thread(prepared)) => opened?,
                     () = active.stop.cancelled() => return Ok(Outcome::NotBegun),
                 }
             }
@@ -106,5 +107,14 @@ impl Workers {
             message: turn_spec(turn),
         };
         Ok(self.ride(&trip, entry).await)
+    }
+}
+
+/// What an error means before the agent has the turn: one that was stopped while it waited for room has not
+/// begun.
+fn unbegun(active: &Active, error: &WorkerError) -> Outcome {
+    match error.is_full() && active.stop.is_cancelled() {
+        true => Outcome::NotBegun,
+        false => Outcome::failed(error),
     }
 }

@@ -1,7 +1,7 @@
 use crate::backend::BackendError;
 use crate::git::GitError;
 use crate::journal::JournalError;
-use crate::store::{StoreError, WorkerRow};
+use crate::store::{FULL_HINT, StoreError, WorkerRow};
 use crate::worktree::WorktreeError;
 
 /// Why a worker could not do what was asked of it.
@@ -109,6 +109,7 @@ impl WorkerError {
             Self::Backend(error) => backend_code(error),
             Self::Git(GitError::NotARepository(_)) => "not_a_repository",
             Self::Git(GitError::NoCommit(_)) => "no_commit",
+            Self::Git(error) if error.is_full() => "disk_full",
             Self::Git(_) => "git_failed",
             Self::Worktree(error) => error.code(),
             Self::Store(error) | Self::Journal(JournalError::Store(error)) => error.code(),
@@ -157,6 +158,8 @@ impl WorkerError {
                 "The conversation is lost; start a new worker and give it the context."
             }
             Self::Argument(_) => "Correct the argument and call again.",
+            Self::Git(error) if error.is_full() => FULL_HINT,
+            Self::Worktree(error) if error.is_full() => FULL_HINT,
             Self::Store(error) | Self::Journal(JournalError::Store(error)) => error.hint(),
             _ => "Look at the server's log; `patchbay doctor` checks the set-up.",
         };

@@ -24,10 +24,10 @@ impl Workers {
             return false;
         };
         let Some(hold) = self.hold_of(failure) else { return false };
-        if active.stop.is_cancelled() || self.snapshot(prepared, turn).await.is_err() {
+        if active.stop.is_cancelled() || self.snapshot(prepared, turn, active).await.is_err() {
             return false;
         }
-        match self.store().hold_turn(lease, &hold).await {
+        match active.with_room(|| self.store().hold_turn(lease, &hold)).await {
             Ok(()) => {
                 tracing::info!(turn = %turn.id, reason = hold.code(), until = hold.until, "held");
                 self.queue_undelivered(turn, active).await;

@@ -55,6 +55,10 @@ pub struct Look {
     pub login_file: Option<PathBuf>,
     /// Why its turn is being stopped.
     pub stop_reason: Option<String>,
+    /// What its current turn waits for before it can begin, in the state `preparing`.
+    pub waits_for: Option<&'static str>,
+    /// Whether something of its current turn waits for room on the disk.
+    pub no_room: bool,
     /// The report of the last completed turn before the current one, while that has none.
     pub earlier_report: Option<String>,
 }
@@ -241,6 +245,8 @@ impl Workers {
                 hold: None,
                 login_file: None,
                 stop_reason: None,
+                waits_for: None,
+                no_room: false,
                 earlier_report: None,
             };
             self.look_deeper(&mut look).await?;
@@ -274,8 +280,11 @@ impl Workers {
             true => self.store().last_state_at(&worker).await?,
             false => ended.or(Some(look.worker().created_at)),
         };
+        let full = self.room.active.of(&worker).is_some_and(|active| active.is_full());
+        look.no_room = state.is_active() && (full || self.room.deps.journal.is_full());
         let hold = |reason| holds.iter().find(|hold| hold.reason == reason).cloned();
         match state {
+            WorkerState::Preparing => look.waits_for = self.room.deps.backend.waits_for(),
             WorkerState::WaitingLimit => look.hold = hold(HoldReason::Limit),
             WorkerState::NeedsLogin => {
                 look.hold = hold(HoldReason::Login);

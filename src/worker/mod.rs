@@ -10,6 +10,7 @@ mod begin;
 mod carry;
 mod changes;
 mod error;
+mod full;
 mod hold;
 mod instructions;
 mod look;

@@ -1,29 +1,22 @@
 use super::Workers;
 use super::active::Active;
 use super::carry::Outcome;
+use super::full::Pause;
 use super::prepare::Prepared;
 use crate::backend::Ending;
 use crate::config::ResumeInterrupted;
 use crate::failpoint;
-use crate::ids::TurnId;
 use crate::journal::JournalError;
 use crate::store::{
     EventRow, NewTurn, StoreError, TurnEnd, TurnLease, TurnRow, TurnState, Verified, WorkerMode,
 };
-use crate::worktree::WorktreeError;
 use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// Tries to store the end of a turn when the store refuses for another reason than a full disk; the
-/// pause doubles.
+/// Tries to store the end of a turn when the store refuses for another reason than a full disk.
 const TRIES: u32 = 6;
-
-/// The first pause between tries, and the longest.
-const PAUSE: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(5);
 
 /// Bytes of a message that become the report; the journal keeps it whole.
 const LONGEST_REPORT: usize = 1 << 20;
@@ -61,18 +54,18 @@ impl Workers {
         failpoint::reach("turn_ended").await;
         let verdict = self.verdict(active, outcome);
         let (state, error) = match prepared.filter(|_| begun) {
-            Some(prepared) => self.snapshot(prepared, turn).await.err().unwrap_or(verdict),
+            Some(prepared) => self.snapshot(prepared, turn, active).await.err().unwrap_or(verdict),
             None => verdict,
         };
         let end = TurnEnd {
             state,
             report: self.last_message(turn).await,
             error,
-            verified: self.verify(prepared, turn).await,
+            verified: self.verify(prepared, turn, active).await,
         };
         failpoint::reach("turn_snapshotted").await;
         self.queue_undelivered(turn, active).await;
-        self.finish(lease, &end).await;
+        self.finish(lease, &end, active).await;
     }
 
     /// Waits until the events of the turn are stored, however long the store refuses: a report that is
@@ -80,7 +73,7 @@ impl Workers {
     async fn flush(&self, turn: &TurnRow) {
         let journal = &self.room.deps.journal;
         let _ = journal.over(turn.id.clone()).await;
-        let mut pause = PAUSE;
+        let mut pause = Pause::new();
         loop {
             match journal.flush().await {
                 Ok(()) | Err(JournalError::Closed) => return,
@@ -88,8 +81,7 @@ impl Workers {
                     tracing::error!(%error, turn = %turn.id, "the journal could not be flushed");
                 }
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST);
+            pause.wait().await;
         }
     }
 
@@ -105,15 +97,7 @@ impl Workers {
         if !again {
             return false;
         }
-        let mut pause = PAUSE;
-        let queued = loop {
-            match self.store().requeue_turn(lease, broken).await {
-                Err(error) if error.is_full() => {
-                    wait_for_room(&lease.turn, &error, &mut pause).await
-                }
-                queued => break queued,
-            }
-        };
+        let queued = active.with_room(|| self.store().requeue_turn(lease, broken)).await;
         match queued {
             Ok(_) => true,
             Err(StoreError::Conflict) => false,
@@ -170,20 +154,14 @@ impl Workers {
         &self,
         prepared: &Prepared,
         turn: &TurnRow,
+        active: &Active,
     ) -> Result<(), (TurnState, Why)> {
         if prepared.worker.mode != WorkerMode::IsolatedWrite {
             return Ok(());
         }
         let worktrees = &self.room.deps.worktrees;
-        let mut pause = PAUSE;
-        let taken = loop {
-            match worktrees.snapshot(&prepared.repo, &turn.worker, Some(&turn.id)).await {
-                Err(WorktreeError::Store(error)) if error.is_full() => {
-                    wait_for_room(&turn.id, &error, &mut pause).await;
-                }
-                taken => break taken,
-            }
-        };
+        let take = || worktrees.snapshot(&prepared.repo, &turn.worker, Some(&turn.id));
+        let taken = active.with_room(take).await;
         taken.map(|_| ()).map_err(|error| {
             tracing::error!(%error, turn = %turn.id, "no snapshot after a turn");
             let text = format!("the turn ended, but its files could not be recorded: {error}");
@@ -191,11 +169,17 @@ impl Workers {
         })
     }
 
-    async fn verify(&self, prepared: Option<&Prepared>, turn: &TurnRow) -> Option<Verified> {
+    async fn verify(
+        &self,
+        prepared: Option<&Prepared>,
+        turn: &TurnRow,
+        active: &Active,
+    ) -> Option<Verified> {
         let prepared = prepared.filter(|p| p.worker.mode == WorkerMode::ReadOnly)?;
         let row = self.store().turn(&turn.id).await.ok().flatten()?;
         let before = row.base_before?;
-        match self.room.deps.worktrees.read_only_fingerprint(&prepared.repo).await {
+        let worktrees = &self.room.deps.worktrees;
+        match active.with_room(|| worktrees.read_only_fingerprint(&prepared.repo)).await {
             Ok(after) if after == before => Some(Verified::Unchanged),
             Ok(_) => Some(Verified::Changed),
             Err(error) => {
@@ -232,24 +216,16 @@ impl Workers {
         match self.undelivered(turn).await {
             Ok(waiting) => {
                 for new in waiting {
-                    self.queue_one(turn, &new).await;
+                    self.queue_one(turn, &new, active).await;
                 }
             }
             Err(error) => tracing::error!(%error, turn = %turn.id, "steers were not looked at"),
         }
     }
 
-    async fn queue_one(&self, turn: &TurnRow, new: &NewTurn) {
-        let mut pause = PAUSE;
-        loop {
-            match self.store().enqueue_turn(new).await {
-                Ok(_) => return,
-                Err(error) if error.is_full() => wait_for_room(&turn.id, &error, &mut pause).await,
-                Err(error) => {
-                    tracing::error!(%error, turn = %turn.id, "a message was not queued");
-                    return;
-                }
-            }
+    async fn queue_one(&self, turn: &TurnRow, new: &NewTurn, active: &Active) {
+        if let Err(error) = active.with_room(|| self.store().enqueue_turn(new)).await {
+            tracing::error!(%error, turn = %turn.id, "a message was not queued");
         }
     }
 
@@ -284,7 +260,7 @@ impl Workers {
     }
 
     /// Ends a turn whose task died of a fault of ours.
-    pub(super) async fn give_up(&self, lease: &TurnLease) {
+    pub(super) async fn give_up(&self, lease: &TurnLease, active: &Active) {
         let text = "patchbay hit an internal error while it carried the turn";
         let end = TurnEnd {
             state: TurnState::Failed,
@@ -292,33 +268,25 @@ impl Workers {
             error: Some(("internal_error".to_owned(), text.to_owned())),
             verified: None,
         };
-        self.finish(lease, &end).await;
+        self.finish(lease, &end, active).await;
     }
 
-    async fn finish(&self, lease: &TurnLease, end: &TurnEnd) {
-        let (mut pause, mut tries) = (PAUSE, 0);
-        while tries < TRIES {
-            match self.store().finish_turn(lease, end).await {
+    async fn finish(&self, lease: &TurnLease, end: &TurnEnd, active: &Active) {
+        let mut pause = Pause::new();
+        for _ in 0..TRIES {
+            match active.with_room(|| self.store().finish_turn(lease, end)).await {
                 Ok(_) => return,
                 Err(StoreError::Conflict) => {
                     tracing::warn!(turn = %lease.turn, "somebody else ended the turn first");
                     return;
                 }
                 Err(error) => {
-                    tries += u32::from(!error.is_full());
-                    wait_for_room(&lease.turn, &error, &mut pause).await;
+                    tracing::error!(%error, turn = %lease.turn, "the end of a turn is not stored yet");
+                    pause.wait().await;
                 }
             }
         }
     }
-}
-
-/// Waits before the next try to store what a turn left; the pause doubles. The end of the engine ends the
-/// wait as well: the turn is taken up by the next one.
-async fn wait_for_room(turn: &TurnId, error: &StoreError, pause: &mut Duration) {
-    tracing::error!(%error, %turn, "what a turn left is not stored yet");
-    tokio::time::sleep(*pause).await;
-    *pause = (*pause * 2).min(LONGEST);
 }
 
 /// Whether the agent's record of a user message is this one: by its client id, else by its words.

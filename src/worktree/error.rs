@@ -44,7 +44,21 @@ impl WorktreeError {
             Self::Gone(_) => "workspace_gone",
             Self::Git(GitError::NoCommit(_)) => "no_commit",
             Self::Git(GitError::NotARepository(_)) => "not_a_repository",
+            error if error.is_full() => "disk_full",
             _ => "workspace_failed",
+        }
+    }
+
+    /// Whether the same call can succeed later, when there is room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Git(error) => error.is_full(),
+            Self::Lock(error) => error.is_full(),
+            Self::Store(error) => error.is_full(),
+            Self::State(error) => error.is_full(),
+            Self::Io { source, .. } => crate::paths::is_full(source),
+            Self::None | Self::Gone(_) => false,
         }
     }
 

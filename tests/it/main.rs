@@ -19,6 +19,8 @@ mod disk;
 mod doors;
 mod drills;
 mod escalated;
+#[cfg(target_os = "linux")]
+mod full;
 mod hostile;
 mod lifecycle;
 mod loops;

@@ -3,7 +3,7 @@
 use super::worker_approvals::wish;
 use super::worker_views::clip;
 use crate::mcp::Call;
-use crate::store::{HoldRow, WorkerState};
+use crate::store::{FULL_HINT, HoldRow, WorkerState};
 use crate::worker::Look;
 use serde_json::{Value, json};
 
@@ -15,7 +15,9 @@ pub(super) fn state_details(call: &Call, look: &Look) -> Value {
             "waits_for": "a free place: so many turns run at once at most",
             "max_concurrent_turns": call.app.config.server.max_concurrent_turns,
         }),
-        WorkerState::Preparing => json!({ "prepares": prepares(look) }),
+        WorkerState::Preparing => {
+            json!({ "prepares": prepares(look), "waits_for": look.waits_for })
+        }
         WorkerState::Idle => json!({
             "last_turn": look.facts.turn.as_ref().map(|turn| {
                 json!({ "turn_id": turn.id, "number": turn.position, "state": turn.state })
@@ -48,6 +50,13 @@ pub(super) fn state_details(call: &Call, look: &Look) -> Value {
         }
     };
     details["since"] = json!(since);
+    if look.no_room {
+        details["waits_for_room"] = json!({
+            "code": "disk_full",
+            "message": "what belongs to the turn cannot be stored: the disk is full",
+            "hint": FULL_HINT,
+        });
+    }
     details
 }
 
@@ -67,6 +76,9 @@ fn limit(hold: &HoldRow) -> Value {
 
 /// The same in a few words, for a line; none where the state says enough.
 pub(super) fn state_words(look: &Look) -> Option<String> {
+    if look.no_room {
+        return Some("waits for room: the disk is full".to_owned());
+    }
     match look.worker().state {
         WorkerState::WaitingApproval => {
             Some(look.open_approvals.iter().map(wish).collect::<Vec<_>>().join("; "))

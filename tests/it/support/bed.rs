@@ -107,6 +107,16 @@ impl Bed {
         self.server = Some(Running { child, port });
     }
 
+    /// Whether a server was started and not ended.
+    pub fn runs(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// The process of the running server.
+    pub fn server_pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.server.as_ref().expect("a started server").child)
+    }
+
     /// What the server wrote to its standard error.
     pub fn server_log(&self) -> String {
         std::fs::read_to_string(self.dir.join("server.log")).unwrap_or_default()

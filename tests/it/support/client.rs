@@ -82,13 +82,17 @@ impl Client {
 
     /// Waits until the worker's state is one of `states`, by the product's own wait.
     pub async fn until(&self, worker: &str, states: &[&str]) -> Value {
+        // What changed before the first look counts as well.
+        let wait = |seconds: u64, since: &Value| json!({"wait_seconds": seconds, "scope": "all", "since_revision": since});
+        let mut since =
+            self.ok("codex_worker_wait", wait(0, &Value::Null)).await["revision"].take();
         for _ in 0..60 {
             let seen =
                 self.ok("codex_worker_inspect", json!({"worker": worker, "view": "status"})).await;
             if states.contains(&seen["state"].as_str().unwrap_or("")) {
                 return seen;
             }
-            self.ok("codex_worker_wait", json!({"wait_seconds": 5, "scope": "all"})).await;
+            since = self.ok("codex_worker_wait", wait(5, &since)).await["revision"].take();
         }
         panic!("worker {worker} never was one of {states:?}");
     }

@@ -8,6 +8,8 @@ mod leftovers;
 mod oracle;
 mod record;
 mod repo;
+#[cfg(target_os = "linux")]
+mod room;
 mod steps;
 
 pub use bed::{Bed, Era};
