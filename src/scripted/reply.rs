@@ -10,6 +10,8 @@ pub(super) struct Reply {
     pub(super) prelude: Duration,
     /// A gate that must be open before the first item.
     pub(super) gate: Option<String>,
+    /// A gate that must be open after the first piece of a message.
+    pub(super) inner_gate: Option<String>,
     /// Pause between pieces of a message.
     pub(super) pause: Duration,
     /// Characters of a piece.
@@ -53,6 +55,7 @@ impl Reply {
             items,
             prelude: Duration::ZERO,
             gate: None,
+            inner_gate: None,
             pause: Duration::ZERO,
             piece: 24,
             limit: None,

@@ -135,6 +135,9 @@ impl Pieces<'_> {
         for piece in pieces(text, self.reply.piece) {
             events.send("response.output_text.delta", with("delta", json!(piece)));
             self.sent += 1;
+            if let (1, Some(gate)) = (self.sent, &self.reply.inner_gate) {
+                events.frames.push(Frame::Gate(gate.clone()));
+            }
             if matches!(self.reply.end, End::Cut(after) if self.sent >= after) {
                 events.frames.push(Frame::Break);
                 return false;

@@ -15,8 +15,9 @@ enum Step {
     Patch { patch: String },
     /// Calls any other tool: `{"tool": "update_plan", "arguments": {…}}`.
     Tool { tool: String, arguments: Value },
-    /// Words: commentary before a later step, the report at the end.
-    Say { say: String },
+    /// Words: commentary before a later step, the report at the end. With a gate (`{"say": "…",
+    /// "gate": "go"}`) only a first piece comes before it is opened.
+    Say { say: String, gate: Option<String> },
     /// A summary of reasoning.
     Think { think: String },
     /// Silence in seconds.
@@ -66,7 +67,10 @@ fn add(step: &Step, goes_on: bool, reply: &mut Reply, tools: &Tools<'_>, ids: &I
         }),
         Step::Patch { patch } => tools.patch(patch),
         Step::Tool { tool, arguments } => tools.call(tool, arguments),
-        Step::Say { say } => ids.message(say, goes_on.then_some("commentary")),
+        Step::Say { say, gate } => {
+            reply.inner_gate = gate.clone().or(reply.inner_gate.take());
+            ids.message(say, goes_on.then_some("commentary"))
+        }
         Step::Think { think } => ids.reasoning(think),
         Step::Wait { wait } => {
             reply.prelude += Duration::try_from_secs_f64(*wait).unwrap_or_default();

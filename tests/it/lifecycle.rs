@@ -30,17 +30,17 @@ fn sidecar(bed: &Bed) -> i64 {
     json["sidecar"]["pid"].as_i64().unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_turn_outlives_the_sigterm_of_its_engine() {
-    let mut bed = Bed::new("sigterm").await;
+/// A turn goes on, under the same sidecar, when its engine is ended by `end` and another starts.
+async fn outlives(name: &str, era: Era, end: impl FnOnce(&mut Bed)) {
+    let mut bed = Bed::new(name).await;
     bed.start();
-    let client = bed.client(Era::Legacy).await;
+    let client = bed.client(era).await;
     at_gate(&bed, &client, "Ada").await;
     let before = sidecar(&bed);
     client.close().await;
-    bed.terminate();
+    end(&mut bed);
     bed.start();
-    let client = bed.client(Era::Legacy).await;
+    let client = bed.client(era).await;
     ends_well(&bed, &client, "Ada").await;
     assert_eq!(sidecar(&bed), before, "codex was left alone");
     client.close().await;
@@ -48,20 +48,13 @@ async fn a_turn_outlives_the_sigterm_of_its_engine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_turn_outlives_the_sigterm_of_its_engine() {
+    outlives("sigterm", Era::Legacy, Bed::terminate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stop_with_keep_turns_leaves_the_turn_to_the_next_engine() {
-    let mut bed = Bed::new("keep-turns").await;
-    bed.start();
-    let client = bed.client(Era::Modern).await;
-    at_gate(&bed, &client, "Ada").await;
-    let before = sidecar(&bed);
-    client.close().await;
-    bed.stop_with(&["--keep-turns"]);
-    bed.start();
-    let client = bed.client(Era::Modern).await;
-    ends_well(&bed, &client, "Ada").await;
-    assert_eq!(sidecar(&bed), before, "codex was left alone");
-    client.close().await;
-    bed.finish().await;
+    outlives("keep-turns", Era::Modern, |bed| bed.stop_with(&["--keep-turns"])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

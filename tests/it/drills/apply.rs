@@ -12,8 +12,6 @@ async fn in_an_apply(victim: Victim) {
     for &point in APPLY {
         let work = format!("mkdir {point} && cd {point} && echo 1 > a && echo 2 > b && echo 3 > c");
         start(&client, point, script("Work.", &[Step::Sh(&work), Step::Say("Done.")])).await;
-    }
-    for &point in APPLY {
         assert_eq!(ended(&client, point).await["state"], "idle", "{point}");
         let worker = json!({"worker": point});
         let shown = client.fails("codex_worker_integrate", worker, "preview_required").await;

@@ -58,10 +58,10 @@ impl Bed {
         }
         let mut targets = Vec::new();
         if matches!(victim, Victim::Sidecar | Victim::All) {
-            targets.extend(sidecar);
+            targets.push(sidecar.expect("a sidecar to kill"));
         }
         if matches!(victim, Victim::Codex | Victim::All) {
-            targets.extend(codex);
+            targets.push(codex.expect("a codex to kill"));
         }
         for target in &targets {
             target.signal(Signal::KILL).unwrap();

@@ -109,6 +109,9 @@ impl Case {
                     .rfind(|line| line["payload"]["type"] == "task_complete");
                 let said = &end.expect("an end in the rollout")["payload"]["last_agent_message"];
                 assert_eq!(turn.report.as_deref(), said.as_str(), "{who}");
+            } else if let Some(said) = last_words(theirs) {
+                let report = turn.report.as_deref().unwrap_or_default();
+                assert!(report.contains(said), "{who}: {report} has not {said}");
             }
             let theirs = tokens(&self.lines, theirs["id"].as_str().unwrap());
             let ours = turn.usage_json.as_deref().map(|json| {
@@ -137,6 +140,12 @@ fn tokens<'a>(lines: &'a [Value], turn: &str) -> Option<&'a Value> {
         }
     }
     last
+}
+
+/// What the agent said last in a turn.
+fn last_words(turn: &Value) -> Option<&str> {
+    let items = turn["items"].as_array()?;
+    items.iter().rfind(|item| item["type"] == "agentMessage")?["text"].as_str()
 }
 
 fn carries(turn: &Value, client_id: &str) -> bool {

@@ -2,6 +2,7 @@ use base64::Engine;
 use serde_json::{Value, json};
 
 /// One thing that a scripted worker does.
+#[derive(Clone, Copy)]
 pub enum Step<'a> {
     /// Runs a shell command.
     Sh(&'a str),
@@ -17,6 +18,8 @@ pub enum Step<'a> {
     Patch(&'a str),
     /// Ends the turn with these words.
     Say(&'a str),
+    /// The same, but after a first piece it waits until the test opens the gate.
+    SayHalf(&'a str, &'a str),
 }
 
 /// A brief whose marker makes the scripted model do these steps.
@@ -35,6 +38,7 @@ pub fn script(words: &str, steps: &[Step<'_>]) -> String {
                 json!({ "patch": format!("*** Begin Patch\n{text}*** End Patch\n") })
             }
             Step::Say(text) => json!({ "say": text }),
+            Step::SayHalf(text, gate) => json!({ "say": text, "gate": gate }),
         })
         .collect();
     let b64 = base64::engine::general_purpose::STANDARD.encode(json!(list).to_string());
