@@ -68,8 +68,10 @@ async fn on_the_way(victim: Victim) {
     assert!(bed.recorded("sidecar").is_some(), "no sidecar\n{}", bed.server_log());
     assert!(bed.recorded("codex").is_some());
     client.close().await;
-    // What codex went on with was done once; what broke off under it was begun once more.
-    assert_eq!(bed.judge().await, POINTS.len() + again, "codex's turns");
+    // What codex went on with was done once; what broke off under it was begun once more. It may
+    // have written down a turn that it was only just given.
+    let more = bed.judge().await - POINTS.len() - 1;
+    assert!(more == again || broken && more == again + 1, "{more} turns of codex's for {again}");
     bed.finish().await;
 }
 
