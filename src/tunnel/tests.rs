@@ -1,6 +1,6 @@
 use super::hear::{Heard, public_host};
 use super::{Pauses, Tunnel, TunnelError, TunnelOptions, find, guide};
-use crate::mcp::Reach;
+use crate::mcp::{PROBE_HEADER, Reach};
 use crate::paths::Env;
 use crate::secret::Secret;
 use std::os::unix::fs::PermissionsExt;
@@ -73,6 +73,57 @@ async fn a_tunnel_that_says_nothing_or_leads_nowhere_is_no_tunnel() {
     assert!(matches!(refused, Some(TunnelError::Unhealthy { .. })), "{refused:?}");
     assert_eq!(reach.host(), None, "its host is let in no longer");
     assert_eq!(reach.status()["state"], "down");
+}
+
+/// A server whose health answer is ours; its address.
+async fn answering(reach: Reach) -> String {
+    let health = move || std::future::ready([(PROBE_HEADER, reach.probe().unwrap_or_default())]);
+    let router = axum::Router::new().route("/healthz", axum::routing::get(health));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+#[tokio::test]
+async fn a_tunnel_that_cannot_be_had_again_is_given_up_and_that_is_told() {
+    std::fs::create_dir_all("target/tmp").unwrap();
+    let dir = tempfile::tempdir_in("target/tmp").unwrap();
+    let (starts, end) = (dir.path().join("starts"), dir.path().join("end"));
+    let (starts, end) = (std::path::absolute(starts).unwrap(), std::path::absolute(end).unwrap());
+    // The first one is up until it reads a word; those after it end at once.
+    let body = format!(
+        "echo x >> {0}\n[ $(wc -l < {0}) = 1 ] || exit 1\nmkfifo {1}\n\
+         echo https://brief-fox.trycloudflare.com\nread word < {1}",
+        starts.display(),
+        end.display()
+    );
+    let reach = Reach::default();
+    let mut options = options(script(dir.path(), &body));
+    options.patience = Duration::from_secs(60);
+    options.health_base = Some(answering(reach.clone()).await);
+    let times = options.pauses.times as usize;
+    let tunnel = Tunnel::start(options, reach.clone()).await.unwrap();
+    assert_eq!(
+        (reach.status()["state"].as_str(), reach.host()),
+        (Some("up"), Some(tunnel.host.clone()))
+    );
+    tokio::task::spawn_blocking(move || std::fs::write(end, "end\n")).await.unwrap().unwrap();
+    let given_up = async {
+        while reach.status()["state"] != "ended" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), given_up).await.expect("it is not given up");
+    let begun = std::fs::read_to_string(starts).unwrap().lines().count();
+    assert_eq!(begun, 1 + times, "it is tried again as often as is said");
+    let status = reach.status();
+    assert_eq!(status["detail"], "given up; start patchbay again for a new one");
+    assert_eq!((status["url"].is_null(), status["restarts"].as_u64()), (true, Some(0)), "{status}");
+    assert_eq!(reach.host(), None, "its host is let in no longer");
+    let check = serde_json::to_value(reach.check()).unwrap();
+    assert_eq!((&check["name"], &check["status"]), (&"tunnel".into(), &"warn".into()), "{check}");
+    tunnel.end().await;
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl Public {
 
     fn command(&self, more: &[&str]) -> std::process::Command {
         let root = self.bed.repo.root.to_string_lossy().into_owned();
-        let mut args = vec!["start", "--port", "0", "--json", "--root", &root];
+        let mut args = vec!["start", "--port", "0", "--root", &root];
         args.extend(["--tunnel-mode", "cloudflare"]);
         args.extend(more);
         let mut command = self.bed.patchbay(&args);
@@ -61,7 +61,7 @@ impl Public {
 
     fn start(&self) -> Served {
         let log = std::fs::File::create(self.bed.dir.join("server.log")).unwrap();
-        let mut child = self.command(&[]).stderr(log).spawn().unwrap();
+        let mut child = self.command(&["--json"]).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready = serde_json::from_str(&line)
@@ -71,7 +71,7 @@ impl Public {
 
     /// A start that must fail: its error.
     fn refused(&self, code: i32) -> Value {
-        let out = self.command(&[]).output().unwrap();
+        let out = self.command(&["--json"]).output().unwrap();
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
         assert_eq!(out.status.code(), Some(code), "{said}");
         let answer: Value = serde_json::from_slice(&out.stdout).unwrap();
@@ -156,6 +156,33 @@ async fn a_tunnel_leads_to_us_gets_no_secret_and_ends_with_the_server() {
     let proxy = public.proxy();
     public.finish(served).await;
     assert!(!proxy.alive(), "the tunnel outlived the server");
+}
+
+/// What people do with the address, in ChatGPT's own words.
+const STEPS: &str = "\
+The tunnel is up. Server URL for ChatGPT:
+  https://quick-fox-1.trycloudflare.com/mcp/[redacted]
+The secret part is in the token file; --reveal-token shows the whole address.
+In ChatGPT, once:
+  1. Settings → Apps & Connectors → Advanced settings: turn Developer mode on.
+  2. Settings → Apps & Connectors → Create: any name, the Server URL as MCP Server URL,
+     authentication \"No authentication\", then Create.
+  3. In a chat: + → More → Developer mode → the connector. Say: call codex_self_test.
+A new start has a new address: change it in the connector. After an upgrade of patchbay press
+Refresh in the connector's settings, because ChatGPT keeps its list of tools.
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_told_the_address_and_what_to_do_with_it_in_chatgpt() {
+    let public = Public::new("tunnel-told", json!({"mode": "serves"})).await;
+    let log = std::fs::File::create(public.bed.dir.join("server.log")).unwrap();
+    let mut child = public.command(&[]).stderr(log).spawn().unwrap();
+    let mut said = String::new();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    while !said.ends_with(STEPS) && lines.read_line(&mut said).unwrap() > 0 {}
+    assert!(said.ends_with(STEPS), "{said}\n{}", public.bed.server_log());
+    assert!(!said.contains(&public.bed.token()), "{said}");
+    public.finish(Served { child, ready: Value::Null }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
