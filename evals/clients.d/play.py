@@ -23,6 +23,12 @@ def must(condition, what):
         raise SystemExit(f"broken: {what}")
 
 
+def hello(version, tools):
+    """What a client learns before it plays."""
+    must(version == os.environ["PB_VERSION"], f"protocol version {version}")
+    must("codex_worker_start" in tools, tools)
+
+
 async def play(call):
     async def ok(tool, **arguments):
         error, data = await call(tool, arguments)

@@ -4,7 +4,7 @@ import asyncio
 import os
 
 from mcp import Client, StdioServerParameters
-from play import must, play
+from play import hello, play
 
 
 async def main():
@@ -13,10 +13,7 @@ async def main():
         command = [os.environ["PB_BINARY"], "stdio", "--root", os.environ["PB_REPO"]]
         target = StdioServerParameters(command=command[0], args=command[1:], env=dict(os.environ))
     async with Client(target, mode=os.environ["PB_MODE"]) as client:
-        version = client.protocol_version
-        must(version == os.environ["PB_VERSION"], f"protocol version {version}")
-        tools = {tool.name for tool in (await client.list_tools()).tools}
-        must("codex_worker_start" in tools, tools)
+        hello(client.protocol_version, {tool.name for tool in (await client.list_tools()).tools})
 
         async def call(tool, arguments):
             result = await client.call_tool(tool, arguments)

@@ -1,6 +1,6 @@
 use super::lane::Lane;
 use super::sample::Sample;
-use super::verdict::JUDGED;
+use super::verdict::{JUDGED, TOLD};
 use crate::eval::checks::Checks;
 use crate::eval::run::{Piece, Set};
 use crate::stage::{Files, Server, nothing_left};
@@ -38,17 +38,20 @@ impl Piece for Soak {
         let whole = checks.note(&name, played).is_some();
         facts.insert("turns_per_second".to_owned(), json!(rate(&samples, begun.elapsed())));
         if whole {
-            for measure in JUDGED {
-                match measure.judge(&samples) {
-                    Ok(growth) => checks.tell(measure.name, format!("{growth:+.1} %")),
+            let judged = JUDGED.iter().map(|measure| (measure, measure.judge(&samples), ""));
+            let told =
+                TOLD.iter().map(|measure| (measure, measure.growth(&samples), ", not judged"));
+            for (measure, growth, remark) in judged.chain(told) {
+                match growth {
+                    Ok(growth) => checks.tell(measure.name, format!("{growth:+.1} %{remark}")),
                     Err(error) => {
                         checks.note::<()>(measure.name, Err(error));
                     }
                 }
             }
-            for (moment, at) in [("early", samples.len() / 5), ("late", samples.len() - 1)] {
-                facts.insert(moment.to_owned(), json!(samples.get(at)));
-            }
+            let early = samples.iter().find(|sample| sample.turns >= self.turns / 5);
+            facts.insert("early".to_owned(), json!(early));
+            facts.insert("late".to_owned(), json!(samples.last()));
         }
         let samples = samples.iter().filter_map(|sample| serde_json::to_string(sample).ok());
         let file = set.stage.file("samples.jsonl");
