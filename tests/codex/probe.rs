@@ -1,7 +1,10 @@
 //! A codex of another version than the tested one.
 
-use crate::rig::{Rig, codex_that_says, drain, run, turn};
+use crate::rig::{Rig, codex_that_breaks, codex_that_says, drain, run, turn};
 use patchbay::backend::{Backend, BackendError, Ending, Sandbox, TurnEvent};
+use patchbay::codex::end_sidecar;
+use patchbay::process::marked;
+use std::collections::BTreeSet;
 use tokio::sync::mpsc;
 
 fn code(refused: &BackendError) -> &str {
@@ -40,6 +43,15 @@ async fn an_unknown_codex_is_probed_once_and_then_works() {
     server.close(false).await;
     run(&rig.server(), &rig.thread(Sandbox::Worktree), "[[answer]]").await;
     assert_eq!(started(), 3, "it is not probed again");
+    end_sidecar(&rig.state).await;
+
+    // The version says nothing about the bytes.
+    std::fs::remove_dir_all(&place).unwrap();
+    codex_that_says(&place, "0.170.0", &format!("{line}\n:"));
+    run(&rig.server(), &rig.thread(Sandbox::Worktree), "[[answer]]").await;
+    assert_eq!(started(), 5, "other bytes of the same version are probed");
+    let digests: BTreeSet<String> = probed(&rig).iter().map(|p| p["digest"].to_string()).collect();
+    assert_eq!(digests.len(), 2, "{digests:?}");
     rig.end().await;
 }
 
@@ -61,6 +73,40 @@ async fn an_unknown_codex_that_fails_a_step_gets_no_work() {
     // Known by now: no new worker is accepted, and no second probe is made.
     assert_eq!(code(&rig.server().version().await.unwrap_err()), "codex_probe_failed");
     assert!(rig.model.requests().is_empty());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn each_step_that_an_unknown_codex_fails_is_named() {
+    let mut rig = Rig::new().await;
+    let vendors = rig.state.root().parent().unwrap().join("vendors");
+    // Where a patch would put its file is a directory.
+    let in_the_way = "if [ \"$1\" = app-server ]; then \
+                      mkdir -p \"$CODEX_HOME/../worktrees/probe/tree/made.txt\"; fi";
+    let broken = |step: &str| match step {
+        "patch" => codex_that_says(&vendors.join(step), "0.172.0", in_the_way),
+        "steer" => codex_that_breaks(&vendors.join(step), "0.172.0", "refuse", "turn/steer"),
+        "interrupt" => {
+            codex_that_breaks(&vendors.join(step), "0.172.0", "refuse", "turn/interrupt")
+        }
+        _ => codex_that_breaks(&vendors.join(step), "0.172.0", "garble", "The probe is answered."),
+    };
+    for step in ["patch", "steer", "answer", "interrupt"] {
+        rig.config.bin = Some(broken(step));
+        let server = rig.server();
+        let refused = server.open_thread(&rig.thread(Sandbox::Worktree), None).await.unwrap_err();
+        assert_eq!(code(&refused), "codex_probe_failed", "{step}: {refused}");
+        assert!(refused.to_string().contains(&format!("at step {step}")), "{step}: {refused}");
+        assert!(!rig.state.root().join("probe").exists(), "{step}: the probe leaves nothing");
+        assert_eq!(marked("CODEX_HOME", &rig.state.root().join("probe/codex")), [], "{step}");
+    }
+    let mut failed: Vec<_> = probed(&rig).iter().map(|p| p["failed"][0].to_string()).collect();
+    failed.sort();
+    assert_eq!(failed, ["\"answer\"", "\"interrupt\"", "\"patch\"", "\"steer\""]);
+    // With nothing in between broken, the same way in between passes.
+    let whole = codex_that_breaks(&vendors.join("whole"), "0.172.0", "refuse", "no/such");
+    rig.config.bin = Some(whole);
+    run(&rig.server(), &rig.thread(Sandbox::Worktree), "[[answer]]").await;
     rig.end().await;
 }
 

@@ -152,6 +152,24 @@ pub fn codex_that_says(place: &Path, version: &str, line: &str) -> PathBuf {
     binary
 }
 
+/// As [`codex_that_says`], with an app-server that breaks one thing; `proxy.py` says which there are.
+pub fn codex_that_breaks(place: &Path, version: &str, fault: &str, word: &str) -> PathBuf {
+    std::fs::create_dir_all(place).unwrap();
+    let proxy = place.with_extension("py");
+    std::fs::write(&proxy, include_str!("proxy.py")).unwrap();
+    // Past a launcher on PATH, which may add to the environment.
+    let print = "import sys; print(sys.executable)";
+    let python = Command::new("python3").args(["-c", print]).output().unwrap();
+    let python = String::from_utf8(python.stdout).unwrap();
+    let line = format!(
+        "if [ \"$1\" = app-server ]; then exec {} {} {} {fault} '{word}' \"$@\"; fi",
+        python.trim(),
+        proxy.display(),
+        codex().canonicalize().unwrap().display(),
+    );
+    codex_that_says(place, version, &line)
+}
+
 fn repository(base: &Path, tree: &Path) {
     std::fs::create_dir_all(base.join(".codex")).unwrap();
     std::fs::write(base.join("a.txt"), "hi\n").unwrap();
