@@ -27,6 +27,10 @@ pub struct ServerConfig {
     /// Seconds between signs of life on an open stream, for proxies that cut silent ones. Default 15.
     #[schemars(range(min = 1, max = 60))]
     pub heartbeat_seconds: u64,
+    /// The longest that a call waits for workers, in seconds; hosts give a call up after a minute, and some
+    /// proxies sooner. 1 to 45, default 45.
+    #[schemars(range(min = 1, max = 45))]
+    pub longest_wait_seconds: u64,
     /// Further `Origin` values that browsers may send. Default none.
     pub allowed_origins: Vec<String>,
     /// Further `Host` names under which the server is reached. Default none (loopback names always).
@@ -43,6 +47,7 @@ impl Default for ServerConfig {
             max_sessions: 256,
             session_idle_seconds: 45 * 60,
             heartbeat_seconds: 15,
+            longest_wait_seconds: 45,
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
         }

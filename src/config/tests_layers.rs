@@ -58,6 +58,7 @@ fn a_mistake_names_key_origin_and_way_out() {
         ("auth: {tool_mode: full}", None, "auth.tool_mode", "did you mean `app.tool_mode`"),
         ("server: {port: 70000}", None, "server.port", "u16"),
         ("server: {max_concurrent_turns: 0}", None, "server.max_concurrent_turns", "1 to 64"),
+        ("server: {longest_wait_seconds: 46}", None, "server.longest_wait_seconds", "1 to 45"),
         ("server: {port: yes please}", None, "server.port", "invalid type"),
         ("server: 5", None, "server", "unknown setting"),
         ("{auth: {enabled: false}, tunnel: {mode: cloudflare}}", None, "tunnel.mode", "anybody"),

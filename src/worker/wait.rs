@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// The longest that a call waits: hosts give up on calls after a minute.
-pub(super) const LONGEST: Duration = Duration::from_secs(45);
-
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -46,14 +43,20 @@ pub struct Waited {
 }
 
 impl Workers {
-    /// Waits at most `limit` (45 s at most) for a change, or for the end of all work. Returns at once
-    /// when nobody works: nothing would happen.
+    /// The longest that [`Workers::wait`] waits: a call must be over before a proxy or a host gives it up.
+    #[must_use]
+    pub fn longest_wait(&self) -> Duration {
+        Duration::from_secs(self.room.deps.config.server.longest_wait_seconds)
+    }
+
+    /// Waits at most `limit`, and [`Workers::longest_wait`], for a change, or for the end of all work.
+    /// Returns at once when nobody works: nothing would happen.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn wait(&self, query: &WaitQuery, limit: Duration) -> Result<Waited, WorkerError> {
         let begun = Instant::now();
-        let deadline = deadline(begun, limit);
+        let deadline = begun + limit.min(self.longest_wait());
         let mut changed = self.store().watch();
         let since = query.since.unwrap_or_else(|| *changed.borrow());
         let key = query.repo_key.as_deref();
@@ -77,24 +80,5 @@ impl Workers {
     #[must_use]
     pub fn revision(&self) -> i64 {
         *self.store().watch().borrow()
-    }
-}
-
-/// A call must be over before a proxy or a host gives it up.
-fn deadline(begun: Instant, limit: Duration) -> Instant {
-    begun + limit.min(LONGEST)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_over_before_hosts_give_it_up() {
-        let begun = Instant::now();
-        for (asked, waits) in [(0, 0), (3, 3), (45, 45), (600, 45), (u64::MAX, 45)] {
-            let end = deadline(begun, Duration::from_secs(asked));
-            assert_eq!(end - begun, Duration::from_secs(waits), "{asked}");
-        }
     }
 }

@@ -94,17 +94,22 @@ pub(super) fn tool_spec() -> ToolSpec {
 
 async fn inspect(call: &Call, args: InspectArgs) -> Result<Answer, ToolError> {
     let worker = target(call, &args.worker, args.repo_path.as_deref()).await?;
+    let mut short = None;
     if args.wait_seconds > 0 {
         let query = WaitQuery {
             worker: Some(worker.id.clone()),
             until: Until::Idle,
             ..WaitQuery::default()
         };
-        call.app.workers.wait(&query, Duration::from_secs(args.wait_seconds)).await?;
+        let (asked, longest) = (args.wait_seconds, call.app.workers.longest_wait().as_secs());
+        let waited = call.app.workers.wait(&query, Duration::from_secs(asked)).await?;
+        short = (asked > longest && !waited.happened).then(|| {
+            format!("wait_seconds was {asked}; a call waits {longest} seconds at most. Wait again.")
+        });
     }
     let look = call.app.workers.look(&worker).await?;
     let worker = look.worker().clone();
-    let seen = Seen { call, look: &look, worker: &worker, args: &args };
+    let seen = Seen { call, look: &look, worker: &worker, args: &args, short };
     match args.view {
         View::Report => seen.report(),
         View::Status => seen.status(),
@@ -124,11 +129,14 @@ struct Seen<'a> {
     look: &'a Look,
     worker: &'a WorkerRow,
     args: &'a InspectArgs,
+    /// Says that the wait was shorter than asked for.
+    short: Option<String>,
 }
 
 impl Seen<'_> {
     fn view(&self, name: &str, with_report: bool) -> WorkerView {
-        WorkerView::of(self.call, self.look, with_report).with("view", name)
+        let view = WorkerView::of(self.call, self.look, with_report).with("view", name);
+        self.short.iter().fold(view, |view, short| view.note(short.as_str()))
     }
 
     fn clean(&self, text: &str) -> String {

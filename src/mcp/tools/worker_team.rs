@@ -5,7 +5,7 @@ use super::worker_views::{bare, brief_view, status_line};
 use crate::config::ToolMode;
 use crate::mcp::{Answer, Call, Hints, ToolError, ToolSpec, tool};
 use crate::store::{Scope, StateCount, WorkerFilter};
-use crate::worker::{Look, Until, WaitQuery};
+use crate::worker::{Look, Until, WaitQuery, Waited};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -15,8 +15,6 @@ use std::time::Duration;
 const RECENT: i64 = 4 * 60 * 60 * 1000;
 /// Workers of a page whose call says nothing.
 const PAGE: u32 = 50;
-/// Longest wait in seconds.
-const LONGEST: u64 = 45;
 /// Wait of a call that says nothing, in seconds.
 const USUAL: u64 = 30;
 
@@ -189,23 +187,24 @@ async fn wait(call: &Call, args: WaitArgs) -> Result<Answer, ToolError> {
     let shown = TeamArgs { repo_path: args.repo_path, scope: args.scope, ..TeamArgs::default() };
     let filter = filter_of(call, &shown).await?;
     query.repo_key.clone_from(&filter.repo_key);
-    let waited = workers.wait(&query, Duration::from_secs(asked.min(LONGEST))).await?;
+    let waited = workers.wait(&query, Duration::from_secs(asked)).await?;
     let (mut team, mut text) = team(call, &filter, PAGE, false).await?;
     team.waited_seconds = Some((waited.took.as_secs_f64() * 1000.0).round() / 1000.0);
     team.changed = Some(waited.happened);
-    team.note = wait_note(asked, waited.happened, waited.active);
+    team.note = wait_note(asked, workers.longest_wait().as_secs(), &waited);
     if let Some(note) = &team.note {
         text = format!("{note}\n{text}");
     }
     Answer::new(&team, text)
 }
 
-fn wait_note(asked: u64, happened: bool, active: i64) -> Option<String> {
+fn wait_note(asked: u64, longest: u64, waited: &Waited) -> Option<String> {
     let mut notes = Vec::new();
-    if asked > LONGEST {
-        notes.push(format!("wait_seconds was {asked}; a call waits {LONGEST} seconds at most."));
+    if asked > longest {
+        notes.push(format!("wait_seconds was {asked}; a call waits {longest} seconds at most."));
     }
-    if !happened && active == 0 {
+    let happened = waited.happened;
+    if !happened && waited.active == 0 {
         notes.push("Nobody works and nothing waits, so there was nothing to wait for.".to_owned());
     } else if !happened {
         notes.push("Nothing changed; the work goes on. Wait again with this revision.".to_owned());

@@ -83,9 +83,10 @@ impl WorkerView {
         self
     }
 
-    /// Says what to know about this result.
+    /// Says what to know about this result, behind what was said before.
     pub(super) fn note(mut self, note: impl Into<String>) -> Self {
-        self.note = Some(note.into());
+        let note = note.into();
+        self.note = Some(self.note.map_or(note.clone(), |before| format!("{before} {note}")));
         self
     }
 
