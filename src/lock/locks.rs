@@ -122,7 +122,14 @@ impl Locks {
         drop(metadata);
         match other {
             None => Ok(()),
-            Some(other) => Err(self.busy_with(other.holder, other.operation, other.since)),
+            Some(other) => {
+                let mut holder = other.holder;
+                if other.state != self.state {
+                    let pid = other.process.pid;
+                    holder.push_str(&format!(" of another patchbay (pid {pid})"));
+                }
+                Err(self.busy_with(holder, other.operation, other.since))
+            }
         }
     }
 

@@ -53,7 +53,8 @@ async fn two_state_directories_see_each_other() {
         (locks(&bed, "one", &clock).await, locks(&bed, "two", &clock).await);
     let guard = ours.acquire(&bed.repo, "first", None, "apply").await.unwrap();
     let refused = theirs.acquire(&bed.repo, "second", None, "apply").await.unwrap_err();
-    assert!(matches!(refused, LockError::Busy { holder, .. } if holder == "first"));
+    let named = format!("first of another patchbay (pid {})", std::process::id());
+    assert!(matches!(refused, LockError::Busy { holder, .. } if holder == named));
     assert_eq!(store.held_repo_locks().await.unwrap(), [], "a refused lock leaves no row");
     guard.release().await.unwrap();
     theirs.acquire(&bed.repo, "second", None, "apply").await.unwrap().release().await.unwrap();

@@ -163,6 +163,11 @@ impl Bed {
         (Client::new(service, self.state.clone(), Vec::new()).await, child)
     }
 
+    /// The process of the running server.
+    pub fn engine(&self) -> u32 {
+        self.server.as_ref().expect("a started server").child.id()
+    }
+
     /// Kills the server with SIGKILL and reaps it.
     pub fn kill_server(&mut self) {
         let mut running = self.server.take().expect("a started server");
