@@ -45,3 +45,9 @@ pub mod mcp;
 pub mod stage;
 pub mod tunnel;
 pub mod web;
+
+/// Counts what the unit tests allocate. A test that asks for its peak needs a process of its own, which
+/// nextest gives it.
+#[cfg(test)]
+#[global_allocator]
+static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;

@@ -16,8 +16,8 @@ pub(super) enum Activity {
 
 /// Asks the app-server over a connection of its own, which is closed again.
 pub(super) async fn look(state: &StateDir, facts: &Facts) -> Option<Activity> {
-    let spool = state.run().join("sidecar.spool");
-    let (conn, _) = Conn::over(control::dial(state, facts).await.ok()?, spool).await.ok()?;
+    let socket = control::dial(state, facts).await.ok()?;
+    let (conn, _) = Conn::over(socket, state, "sidecar.spool").await.ok()?;
     of(&conn).await.ok()
 }
 

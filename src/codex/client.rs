@@ -6,6 +6,7 @@ use super::large;
 use super::limits::Limits;
 use super::route::{Route, Step};
 use super::spool::Spool;
+use super::websocket::WebSocket;
 use super::wire::Incoming;
 use crate::backend::{TurnEvent, Verdict};
 use crate::paths::StateDir;
@@ -15,9 +16,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::net::UnixStream;
 use tokio::sync::Notify;
-use tokio_tungstenite::WebSocketStream;
 
 /// How long the items of ended commands are waited for.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -59,12 +58,9 @@ impl Routes {
 }
 
 impl Client {
-    /// Speaks to the app-server over a stream.
-    pub(super) async fn over(
-        stream: WebSocketStream<UnixStream>,
-        state: &StateDir,
-    ) -> Result<Self, CodexError> {
-        let (conn, spool) = Conn::over(stream, state.run().join("codex.spool")).await?;
+    /// Speaks to the app-server over a socket.
+    pub(super) async fn over(socket: WebSocket, state: &StateDir) -> Result<Self, CodexError> {
+        let (conn, spool) = Conn::over(socket, state, "codex.spool").await?;
         let client =
             Self { conn, routes: Arc::default(), asks: Arc::default(), limits: Arc::default() };
         let pump = Pump {
@@ -181,16 +177,23 @@ struct Pump {
 impl Pump {
     /// Runs until the connection ends.
     async fn run(self, spool: Arc<Spool>) {
-        while let Some(text) = spool.pop().await {
-            let message = large::read(&text, &self.state);
-            // A large one need not stay while what it says finds its way.
-            drop(text);
-            match message {
+        while let Some(message) = spool.pop().await {
+            let large = large::is(&message);
+            match large::take(message, &self.state).await {
                 Some(Incoming::Note { method, params }) => self.note(&method, &params).await,
                 Some(Incoming::Request { id, method, params }) => {
+                    // The reader did not see what a large one asks.
+                    if large && let Some(conn) = self.conn.upgrade() {
+                        conn.refuse(&id, &method);
+                    }
                     self.request(id, &method, &params).await;
                 }
-                _ => {}
+                Some(Incoming::Answer { id, outcome }) => {
+                    if let Some(conn) = self.conn.upgrade() {
+                        conn.answered(id, outcome);
+                    }
+                }
+                None => tracing::warn!("a message of codex was not understood"),
             }
         }
         let left: Vec<Arc<Route>> = self.routes.lock().drain().map(|(_, route)| route).collect();
@@ -297,3 +300,7 @@ async fn end_commands(tmp: &Path) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

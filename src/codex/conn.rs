@@ -1,20 +1,19 @@
-use super::spool::Spool;
+use super::spool::{self, Coming, Message, Spool};
+use super::websocket::{Frames, Outgoing, Part, WebSocket};
 use super::wire::{self, Incoming, Kind, RpcError};
-use super::{CodexError, ask};
+use super::{CodexError, ask, large};
 use crate::backend::BackendError;
 use crate::failpoint;
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
+use crate::paths::StateDir;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::UnixStream;
+use tokio::io::AsyncWriteExt;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 
 /// Bytes of messages that are kept in memory before the spool goes to a file.
 const SPOOL_MEMORY: usize = 32 << 20;
@@ -63,12 +62,15 @@ impl From<CallError> for CodexError {
     }
 }
 
-type Waiting = Mutex<HashMap<u64, oneshot::Sender<Result<Value, RpcError>>>>;
+/// What the app-server says to a call.
+pub(super) type Outcome = Result<Value, RpcError>;
+
+type Waiting = Mutex<HashMap<u64, oneshot::Sender<Outcome>>>;
 
 /// A connection to the app-server. Calls may run side by side.
 #[derive(Debug)]
 pub(super) struct Conn {
-    out: mpsc::UnboundedSender<String>,
+    out: mpsc::UnboundedSender<Outgoing>,
     waiting: Arc<Waiting>,
     next: AtomicU64,
     reader: tokio::task::JoinHandle<()>,
@@ -81,19 +83,26 @@ impl Drop for Conn {
 }
 
 impl Conn {
-    /// Initializes over a stream. Notifications go into the spool that is given back; it closes when
-    /// the connection ends.
+    /// Initializes over a socket. Notifications go into the spool that is given back, and from there, when
+    /// there are too many, to a file of the name `spool`; it closes when the connection ends.
     pub(super) async fn over(
-        stream: WebSocketStream<UnixStream>,
-        spool_file: PathBuf,
+        socket: WebSocket,
+        state: &StateDir,
+        spool: &str,
     ) -> Result<(Arc<Self>, Arc<Spool>), CodexError> {
-        let (sink, source) = stream.split();
+        let (frames, sink) = socket.split();
         let (out, queue) = mpsc::unbounded_channel();
-        let spool = Arc::new(Spool::new(SPOOL_MEMORY, spool_file));
+        let spool = Arc::new(Spool::new(SPOOL_MEMORY, state.run().join(spool)));
         let waiting = Arc::new(Waiting::default());
         tokio::spawn(write_all(sink, queue));
-        let reader =
-            tokio::spawn(read_all(source, Arc::clone(&spool), Arc::clone(&waiting), out.clone()));
+        let reader = Reader {
+            spool: Arc::clone(&spool),
+            waiting: Arc::clone(&waiting),
+            out: out.clone(),
+            state: state.clone(),
+            missed: HashSet::new(),
+        };
+        let reader = tokio::spawn(reader.run(frames));
         let conn = Arc::new(Self { out, waiting, next: AtomicU64::new(1), reader });
         conn.initialize().await?;
         Ok((conn, spool))
@@ -118,8 +127,20 @@ impl Conn {
         self.send(wire::answer(id, result))
     }
 
+    /// Refuses a request of the app-server that is never granted.
+    pub(super) fn refuse(&self, id: &Value, method: &str) {
+        refuse(&self.out, id, method);
+    }
+
+    /// Hands an answer to its caller.
+    pub(super) fn answered(&self, id: u64, outcome: Outcome) {
+        answered(&self.waiting, id, outcome);
+    }
+
     fn send(&self, text: String) -> Result<(), CallError> {
-        self.out.send(text).map_err(|_| CallError::Broken("the connection is closed".to_owned()))
+        self.out
+            .send(Outgoing::Text(text))
+            .map_err(|_| CallError::Broken("the connection is closed".to_owned()))
     }
 
     /// Calls and waits for the answer, at most a minute.
@@ -159,64 +180,116 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn write_all(
-    mut sink: SplitSink<WebSocketStream<UnixStream>, Message>,
-    mut queue: mpsc::UnboundedReceiver<String>,
-) {
-    while let Some(text) = queue.recv().await {
-        if sink.send(Message::text(text)).await.is_err() {
+fn answered(waiting: &Waiting, id: u64, outcome: Outcome) {
+    if let Some(caller) = lock(waiting).remove(&id) {
+        let _ = caller.send(outcome);
+    }
+}
+
+fn refuse(out: &mpsc::UnboundedSender<Outgoing>, id: &Value, method: &str) {
+    if ask::kind(method).is_none() {
+        let _ = out.send(Outgoing::Text(wire::refusal(id, method)));
+    }
+}
+
+async fn write_all(mut sink: OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Outgoing>) {
+    while let Some(outgoing) = queue.recv().await {
+        let Ok(frame) = outgoing.frame() else { return };
+        if sink.write_all(&frame).await.is_err() {
             return;
         }
     }
-    let _ = sink.close().await;
+    if let Ok(frame) = Outgoing::Close.frame() {
+        let _ = sink.write_all(&frame).await;
+    }
 }
 
 /// Reads until the end and never waits for anybody: answers go to their callers, requests that are never
-/// granted are refused at once, everything else goes into the spool.
-async fn read_all(
-    mut source: SplitStream<WebSocketStream<UnixStream>>,
+/// granted are refused at once, everything else goes into the spool. A large message goes there as it
+/// comes, and is not looked at.
+struct Reader {
     spool: Arc<Spool>,
     waiting: Arc<Waiting>,
-    out: mpsc::UnboundedSender<String>,
-) {
-    let mut missed = HashSet::new();
-    while let Some(Ok(message)) = source.next().await {
-        let Message::Text(text) = message else { continue };
+    out: mpsc::UnboundedSender<Outgoing>,
+    state: StateDir,
+    /// Items of which pieces were dropped.
+    missed: HashSet<String>,
+}
+
+impl Reader {
+    async fn run(mut self, mut frames: Frames<OwnedReadHalf>) {
+        if let Err(error) = self.read(&mut frames).await {
+            tracing::debug!(%error, "the connection to codex ended");
+        }
+        lock(&self.waiting).clear();
+        self.spool.close();
+    }
+
+    async fn read(&mut self, frames: &mut Frames<OwnedReadHalf>) -> io::Result<()> {
+        let mut coming = Coming::default();
+        while let Some(part) = frames.next().await? {
+            match part {
+                Part::Data { bytes, last } => {
+                    self.spool.add(&mut coming, bytes)?;
+                    if last {
+                        self.message(std::mem::take(&mut coming).whole()?);
+                    }
+                }
+                Part::Ping(payload) => drop(self.out.send(Outgoing::Pong(payload))),
+            }
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, message: Message) {
+        match message {
+            Message::Text(text) if text.len() <= spool::LARGE => self.small(text),
+            large if large::answers(&large) => self.answer(large),
+            large => {
+                self.missed.clear();
+                self.spool.push(large);
+            }
+        }
+    }
+
+    /// Reads a large answer beside everything else.
+    fn answer(&self, answer: Message) {
+        let (state, waiting) = (self.state.clone(), Arc::clone(&self.waiting));
+        tokio::spawn(async move {
+            if let Some(Incoming::Answer { id, outcome }) = large::take(answer, &state).await {
+                answered(&waiting, id, outcome);
+            }
+        });
+    }
+
+    fn small(&mut self, text: String) {
         match wire::kind(&text) {
             // Whoever is behind gets no pieces of output, only the word that some are missing: the whole
             // item replaces them.
-            Kind::Delta if spool.behind() => {
+            Kind::Delta if self.spool.behind() => {
                 if let Some((item, word)) = wire::gap(&text)
-                    && missed.insert(item)
+                    && self.missed.insert(item)
                 {
-                    spool.push(word.into());
+                    self.spool.push(Message::Text(word));
                 }
-                continue;
+                return;
             }
             Kind::Delta | Kind::Note => {
-                missed.clear();
-                spool.push(text);
-                continue;
+                self.missed.clear();
+                self.spool.push(Message::Text(text));
+                return;
             }
             Kind::Other => {}
         }
         match wire::parse(&text) {
-            Some(Incoming::Answer { id, outcome }) => {
-                if let Some(caller) = lock(&waiting).remove(&id) {
-                    let _ = caller.send(outcome);
-                }
-            }
+            Some(Incoming::Answer { id, outcome }) => answered(&self.waiting, id, outcome),
             Some(Incoming::Request { id, method, .. }) => {
-                if ask::kind(&method).is_none() {
-                    let _ = out.send(wire::refusal(&id, &method));
-                }
-                spool.push(text);
+                refuse(&self.out, &id, &method);
+                self.spool.push(Message::Text(text));
             }
             Some(Incoming::Note { .. }) | None => {
-                tracing::warn!("a message of codex was not understood")
+                tracing::warn!("a message of codex was not understood");
             }
         }
     }
-    lock(&waiting).clear();
-    spool.close();
 }

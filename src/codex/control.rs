@@ -1,3 +1,4 @@
+use super::websocket::WebSocket;
 use super::{CodexError, socket};
 use crate::paths::StateDir;
 use crate::process::{Identity, Ladder};
@@ -7,7 +8,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio_tungstenite::WebSocketStream;
 
 /// What a server asks of the sidecar: one JSON line each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,10 +82,7 @@ pub(super) fn codex_log(state: &StateDir) -> PathBuf {
 ///
 /// # Errors
 /// When it is not, or when somebody else listens there.
-pub(super) async fn dial(
-    state: &StateDir,
-    facts: &Facts,
-) -> io::Result<WebSocketStream<UnixStream>> {
+pub(super) async fn dial(state: &StateDir, facts: &Facts) -> io::Result<WebSocket> {
     socket::connect_to(&codex_socket(state), facts.socket.as_deref(), &facts.codex).await
 }
 

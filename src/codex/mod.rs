@@ -36,9 +36,11 @@ mod session;
 mod sessions;
 pub mod sidecar;
 mod socket;
+mod spill;
 mod spool;
 mod threads;
 mod variables;
+mod websocket;
 mod wire;
 
 pub use carry::{Carried, CarriedItem};

@@ -193,7 +193,7 @@ impl Route {
         }
         let Some(mut event) = event(method, params) else { return Step::Go };
         if let TurnEvent::Delta { item_id, gap, .. } = &mut event {
-            *gap = self.unseen(item_id);
+            *gap |= self.unseen(item_id);
         }
         let settled = self.track(&event);
         self.emit(event).await;
@@ -352,6 +352,17 @@ mod tests {
             seen.push((text, gap));
         }
         assert_eq!(seen, [("3".to_owned(), true), ("4".to_owned(), false)]);
+    }
+
+    #[tokio::test]
+    async fn a_gap_that_the_reader_tells_is_passed_on() {
+        let (sink, mut events) = mpsc::channel(2);
+        let route = Route::starting(sink, &spec());
+        route.begin("t2").await;
+        events.recv().await;
+        let word = json!({ "turnId": "t2", "itemId": "m", "delta": "", "gap": true });
+        route.take("item/agentMessage/delta", &word).await;
+        assert!(matches!(events.try_recv(), Ok(TurnEvent::Delta { gap: true, .. })));
     }
 
     #[tokio::test]

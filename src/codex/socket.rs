@@ -1,13 +1,9 @@
+use super::websocket::WebSocket;
 use crate::process::{Identity, descendants};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tokio::net::UnixStream;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-
-/// Largest message that is taken from the app-server, in bytes.
-const LARGEST: usize = 256 << 20;
 
 /// Where the app-server's socket really is. Codex makes `path` a link into a directory of its own below
 /// /tmp (seen on 0.169.0); what does not belong to us with mode 0700 is not connected to.
@@ -54,7 +50,7 @@ pub(super) async fn connect_to(
     path: &Path,
     real: Option<&Path>,
     codex: &Identity,
-) -> io::Result<WebSocketStream<UnixStream>> {
+) -> io::Result<WebSocket> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for place in [Some(path), real].into_iter().flatten() {
         let stream = match real_socket(place) {
@@ -62,7 +58,7 @@ pub(super) async fn connect_to(
             Err(error) => Err(error),
         };
         match stream {
-            Ok(stream) if listens(&stream, codex) => return shake_hands(stream).await,
+            Ok(stream) if listens(&stream, codex) => return WebSocket::over(stream).await,
             Ok(_) => last = io::Error::other("the socket of codex belongs to another process"),
             Err(error) => last = error,
         }
@@ -71,17 +67,8 @@ pub(super) async fn connect_to(
 }
 
 /// Connects and shakes hands: WebSocket, one JSON-RPC message a text frame.
-pub(super) async fn connect(path: &Path) -> io::Result<WebSocketStream<UnixStream>> {
-    shake_hands(UnixStream::connect(real_socket(path)?).await?).await
-}
-
-async fn shake_hands(stream: UnixStream) -> io::Result<WebSocketStream<UnixStream>> {
-    let config =
-        WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
-    tokio_tungstenite::client_async_with_config("ws://localhost/", stream, Some(config))
-        .await
-        .map(|(socket, _)| socket)
-        .map_err(io::Error::other)
+pub(super) async fn connect(path: &Path) -> io::Result<WebSocket> {
+    WebSocket::over(UnixStream::connect(real_socket(path)?).await?).await
 }
 
 /// Removes what a dead app-server left: the link, and the socket that it names.

@@ -1,13 +1,15 @@
+use super::spill::{Spill, Stored};
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-/// Larger messages go to the file at once, in bytes.
-const LARGE: usize = 1 << 20;
+/// Larger messages are never whole in memory, in bytes.
+pub(super) const LARGE: usize = 1 << 20;
+
+/// Largest message that is taken from the app-server, in bytes.
+const LARGEST: u64 = 256 << 20;
 
 /// With more in memory the taker is behind, in bytes.
 const BEHIND: usize = 4 << 20;
@@ -20,70 +22,158 @@ pub(super) struct Spool {
     state: Mutex<State>,
     ready: Notify,
     memory: usize,
-    file: PathBuf,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    queue: VecDeque<Utf8Bytes>,
+    queue: VecDeque<Message>,
     bytes: usize,
-    overflow: Option<Overflow>,
-    /// What came after the file, since the disk refuses.
-    after: VecDeque<Utf8Bytes>,
+    spill: Spill,
     closed: bool,
 }
 
-/// Messages in a file, each after its length. The file has no name any more; it is gone with its handle.
+/// A message as it lies here.
 #[derive(Debug)]
-struct Overflow {
-    file: File,
-    read_at: u64,
-    write_at: u64,
+pub(super) enum Message {
+    /// In memory: a small one, or any where the disk refuses.
+    Text(String),
+    /// In the file.
+    Stored(Stored),
+}
+
+impl Message {
+    /// Its length in bytes.
+    pub(super) fn length(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::Stored(stored) => stored.length(),
+        }
+    }
+
+    /// Reads `length` bytes of it from `from` on.
+    pub(super) fn part(&self, from: u64, length: u64) -> Box<dyn Read + '_> {
+        match self {
+            Self::Text(text) => {
+                let end = |at: u64| usize::try_from(at).map_or(text.len(), |at| at.min(text.len()));
+                Box::new(&text.as_bytes()[end(from)..end(from.saturating_add(length))])
+            }
+            Self::Stored(stored) => Box::new(stored.part(from, length)),
+        }
+    }
+
+    /// All of it, in memory.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or does not hold text.
+    pub(super) fn into_text(self) -> io::Result<String> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Stored(stored) => text(stored.bytes()?),
+        }
+    }
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// A message that is still coming.
+#[derive(Debug)]
+pub(super) enum Coming {
+    /// In memory.
+    Memory(Vec<u8>),
+    /// Larger than [`LARGE`]: in the file.
+    File(Stored),
+}
+
+impl Default for Coming {
+    fn default() -> Self {
+        Self::Memory(Vec::new())
+    }
+}
+
+impl Coming {
+    /// The message, now that it is whole.
+    ///
+    /// # Errors
+    /// When a small one is no text.
+    pub(super) fn whole(self) -> io::Result<Message> {
+        match self {
+            Self::Memory(bytes) => text(bytes).map(Message::Text),
+            Self::File(stored) => Ok(Message::Stored(stored)),
+        }
+    }
 }
 
 impl Spool {
     /// `memory`: bytes kept in memory; `file`: where more goes. An earlier file of that name is replaced.
     pub(super) fn new(memory: usize, file: PathBuf) -> Self {
-        Self { state: Mutex::default(), ready: Notify::new(), memory, file }
+        let (queue, spill) = (VecDeque::new(), Spill::new(file));
+        let state = Mutex::new(State { queue, bytes: 0, spill, closed: false });
+        Self { state, ready: Notify::new(), memory }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a message in. When the disk refuses, it stays in memory, and so does all that comes until the
-    /// file is read to its end.
-    pub(super) fn push(&self, message: Utf8Bytes) {
+    /// Adds a part to a message that is coming. A large one goes to the file; when the disk refuses, it
+    /// stays in memory.
+    ///
+    /// # Errors
+    /// When it becomes larger than any message may be, or what is in the file cannot be read back.
+    pub(super) fn add(&self, coming: &mut Coming, part: &[u8]) -> io::Result<()> {
+        let had = match coming {
+            Coming::Memory(bytes) => bytes.len() as u64,
+            Coming::File(stored) => stored.length(),
+        };
+        if had + part.len() as u64 > LARGEST {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a message is too large"));
+        }
         let mut state = self.lock();
-        let full = message.len() > LARGE
-            || state.bytes + message.len() > self.memory
-            || state.overflow.is_some();
-        if !(full && self.spill(&mut state, &message)) {
-            state.bytes += message.len();
-            match state.overflow {
-                Some(_) => state.after.push_back(message),
-                None => state.queue.push_back(message),
+        // Where the disk has refused, it is not asked again for this message.
+        if let Coming::Memory(bytes) = coming
+            && bytes.len() <= LARGE
+            && bytes.len() + part.len() > LARGE
+            && let Ok(mut stored) = state.spill.begin()
+            && state.spill.add(&mut stored, bytes).is_ok()
+        {
+            *coming = Coming::File(stored);
+        }
+        if let Coming::File(stored) = coming {
+            match state.spill.add(stored, part) {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    tracing::warn!(%error, "a large message is put together in memory");
+                    *coming = Coming::Memory(stored.bytes()?);
+                }
             }
         }
-        drop(state);
-        self.ready.notify_one();
+        if let Coming::Memory(bytes) = coming {
+            bytes.extend_from_slice(part);
+        }
+        Ok(())
     }
 
-    fn spill(&self, state: &mut State, message: &Utf8Bytes) -> bool {
-        if state.overflow.is_none() {
-            state.overflow = Overflow::create(&self.file).ok();
+    /// Puts a message in. When the disk refuses, it stays in memory.
+    pub(super) fn push(&self, message: Message) {
+        let mut state = self.lock();
+        let message = match message {
+            Message::Text(text) if state.bytes + text.len() > self.memory => state.spilled(text),
+            other => other,
+        };
+        if let Message::Text(text) = &message {
+            state.bytes += text.len();
         }
-        let orderly = state.after.is_empty();
-        state
-            .overflow
-            .as_mut()
-            .is_some_and(|o| orderly && o.put(message.as_str().as_bytes()).is_ok())
+        state.queue.push_back(message);
+        drop(state);
+        self.ready.notify_one();
     }
 
     /// Whether whoever takes messages is far behind.
     pub(super) fn behind(&self) -> bool {
         let state = self.lock();
-        state.overflow.is_some() || state.bytes > BEHIND
+        state.spill.holds() || state.bytes > BEHIND
     }
 
     /// No more messages will come.
@@ -93,11 +183,14 @@ impl Spool {
     }
 
     /// Takes the oldest message; waits for one. `None` after the last one of a closed spool.
-    pub(super) async fn pop(&self) -> Option<Utf8Bytes> {
+    pub(super) async fn pop(&self) -> Option<Message> {
         loop {
             {
                 let mut state = self.lock();
-                if let Some(message) = state.take() {
+                if let Some(message) = state.queue.pop_front() {
+                    if let Message::Text(text) = &message {
+                        state.bytes -= text.len();
+                    }
                     return Some(message);
                 }
                 if state.closed {
@@ -110,48 +203,16 @@ impl Spool {
 }
 
 impl State {
-    fn take(&mut self) -> Option<Utf8Bytes> {
-        if let Some(message) = self.queue.pop_front() {
-            self.bytes -= message.len();
-            return Some(message);
+    fn spilled(&mut self, text: String) -> Message {
+        let put = |spill: &mut Spill| {
+            let mut stored = spill.begin()?;
+            spill.add(&mut stored, text.as_bytes())?;
+            io::Result::Ok(stored)
+        };
+        match put(&mut self.spill) {
+            Ok(stored) => Message::Stored(stored),
+            Err(_) => Message::Text(text),
         }
-        if let Some(next) = self.overflow.as_mut()?.get() {
-            return Some(next);
-        }
-        self.overflow = None;
-        self.queue = std::mem::take(&mut self.after);
-        self.take()
-    }
-}
-
-impl Overflow {
-    fn create(path: &PathBuf) -> std::io::Result<Self> {
-        let _ = std::fs::remove_file(path);
-        let file = File::options().read(true).write(true).create_new(true).open(path)?;
-        std::fs::remove_file(path)?;
-        Ok(Self { file, read_at: 0, write_at: 0 })
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.file.seek(SeekFrom::Start(self.write_at))?;
-        self.file.write_all(&(bytes.len() as u64).to_le_bytes())?;
-        self.file.write_all(bytes)?;
-        self.write_at += 8 + bytes.len() as u64;
-        Ok(())
-    }
-
-    fn get(&mut self) -> Option<Utf8Bytes> {
-        if self.read_at >= self.write_at {
-            return None;
-        }
-        self.file.seek(SeekFrom::Start(self.read_at)).ok()?;
-        let mut length = [0_u8; 8];
-        self.file.read_exact(&mut length).ok()?;
-        let length = u64::from_le_bytes(length);
-        let mut bytes = vec![0_u8; usize::try_from(length).ok()?];
-        self.file.read_exact(&mut bytes).ok()?;
-        self.read_at += 8 + length;
-        String::from_utf8(bytes).ok().map(Utf8Bytes::from)
     }
 }
 
@@ -159,64 +220,72 @@ impl Overflow {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn order_is_kept_over_the_file_and_back() {
+    fn spool(memory: usize) -> (tempfile::TempDir, Spool) {
         std::fs::create_dir_all("target/tmp").unwrap();
         let dir = tempfile::tempdir_in("target/tmp").unwrap();
-        let spool = Spool::new(10, dir.path().join("spool"));
-        for n in 0..50 {
-            spool.push(format!("message {n}").into());
-        }
-        assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none());
-        for n in 0..50 {
-            assert_eq!(spool.pop().await.unwrap().as_str(), format!("message {n}"));
-        }
-        spool.push("after".into());
-        spool.close();
-        assert_eq!(spool.pop().await.unwrap().as_str(), "after");
-        assert_eq!(spool.pop().await, None);
+        let spool = Spool::new(memory, dir.path().join("spool"));
+        (dir, spool)
+    }
+
+    async fn next(spool: &Spool) -> String {
+        spool.pop().await.unwrap().into_text().unwrap()
     }
 
     #[tokio::test]
-    #[cfg(target_os = "linux")]
-    async fn order_is_kept_when_the_disk_gets_full_over_the_file() {
-        use std::os::fd::AsRawFd;
-        std::fs::create_dir_all("target/tmp").unwrap();
-        let dir = tempfile::tempdir_in("target/tmp").unwrap();
-        let spool = Spool::new(10, dir.path().join("spool"));
-        let fill = |from: u32, to: u32| {
-            (from..to).for_each(|n| spool.push(format!("message {n}").into()));
-        };
-        fill(0, 5);
-        // The same file, that cannot be written any more.
-        let refuse = |spool: &Spool| {
-            let mut state = spool.lock();
-            let file = &mut state.overflow.as_mut().unwrap().file;
-            *file = File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
-        };
-        refuse(&spool);
-        fill(5, 10);
-        for n in 0..7 {
-            assert_eq!(spool.pop().await.unwrap().as_str(), format!("message {n}"));
+    async fn order_is_kept_over_the_file_and_back() {
+        let (dir, spool) = spool(10);
+        for n in 0..50 {
+            spool.push(Message::Text(format!("message {n}")));
         }
-        fill(10, 15);
-        for n in 7..15 {
-            assert_eq!(spool.pop().await.unwrap().as_str(), format!("message {n}"));
+        assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none());
+        for n in 0..50 {
+            assert_eq!(next(&spool).await, format!("message {n}"));
         }
-        assert_eq!(spool.lock().bytes, 0);
+        assert!(!spool.behind());
+        spool.push(Message::Text("after".to_owned()));
+        spool.close();
+        assert_eq!(next(&spool).await, "after");
+        assert!(spool.pop().await.is_none());
     }
 
     #[tokio::test]
     async fn a_large_message_waits_in_the_file() {
-        std::fs::create_dir_all("target/tmp").unwrap();
-        let dir = tempfile::tempdir_in("target/tmp").unwrap();
-        let spool = Spool::new(64 << 20, dir.path().join("spool"));
+        let (_dir, spool) = spool(64 << 20);
         assert!(!spool.behind());
-        spool.push("x".repeat(2 << 20).into());
+        let mut coming = Coming::default();
+        for _ in 0..32 {
+            spool.add(&mut coming, &[b'x'; 64 << 10]).unwrap();
+        }
+        spool.push(coming.whole().unwrap());
         assert_eq!(spool.lock().bytes, 0);
         assert!(spool.behind());
-        spool.push("after".into());
-        assert_eq!(spool.pop().await.unwrap().len(), 2 << 20);
-        assert_eq!(spool.pop().await.unwrap().as_str(), "after");
+        spool.push(Message::Text("after".to_owned()));
+        assert_eq!(next(&spool).await, "x".repeat(2 << 20));
+        assert_eq!(next(&spool).await, "after");
+    }
+
+    #[tokio::test]
+    async fn a_large_message_that_the_disk_refuses_is_in_memory() {
+        let (dir, spool) = spool(10);
+        drop(dir);
+        let mut coming = Coming::default();
+        for _ in 0..32 {
+            spool.add(&mut coming, &[b'x'; 64 << 10]).unwrap();
+        }
+        spool.push(coming.whole().unwrap());
+        spool.push(Message::Text("a further one".to_owned()));
+        assert_eq!(next(&spool).await, "x".repeat(2 << 20));
+        assert_eq!(next(&spool).await, "a further one");
+    }
+
+    #[test]
+    fn a_message_that_does_not_end_is_an_error() {
+        let (_dir, spool) = spool(10);
+        let mut coming = Coming::default();
+        let part = vec![b'x'; 64 << 20];
+        for _ in 0..4 {
+            spool.add(&mut coming, &part).unwrap();
+        }
+        assert!(spool.add(&mut coming, b"x").is_err());
     }
 }

@@ -42,7 +42,11 @@ pub(super) struct RpcError {
 
 /// Reads a message; `None` for what is none.
 pub(super) fn parse(text: &str) -> Option<Incoming> {
-    let mut message: Value = serde_json::from_str(text).ok()?;
+    incoming(serde_json::from_str(text).ok()?)
+}
+
+/// What a message is; `None` for what is none.
+pub(super) fn incoming(mut message: Value) -> Option<Incoming> {
     let id = message.get("id").filter(|id| !id.is_null()).cloned();
     let method = message.get("method").and_then(Value::as_str).map(str::to_owned);
     match (id, method) {

@@ -12,5 +12,5 @@ mod writer;
 mod tests;
 
 pub use live::LiveDelta;
-pub use payload::keep as keep_payload;
+pub use payload::{Head, LARGEST as LARGEST_PAYLOAD, keep as keep_payload};
 pub use writer::{Journal, JournalError};

@@ -3,6 +3,7 @@ use crate::clock::Clock;
 use crate::ids::{TurnId, WorkerId};
 use crate::paths::StateDir;
 use crate::store::{NewEvent, NewTurn, NewWorker, Store, WorkerMode};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub(crate) struct Room {
@@ -158,4 +159,40 @@ async fn closing_stores_what_waits() {
         room.journal.append(event(&room, "late", "{}")).await,
         Err(JournalError::Closed)
     ));
+}
+
+#[tokio::test]
+async fn the_beginning_of_a_large_text_is_read_without_the_rest() {
+    let room = room().await;
+    let begin = std::io::Cursor::new(r#"{"id":"m","more":["text"],"text":"\u00e9"#);
+    let rest = std::io::repeat(b'x').take(8 << 20);
+    let mut payload = begin.chain(rest).chain(std::io::Cursor::new(r#"","z":1}"#));
+    crate::HEAP.reset_peak_usage();
+    let before = crate::HEAP.current_usage();
+    let kept = keep_payload(&room.state, &mut payload).unwrap();
+    room.journal.append(event(&room, "m", &kept.to_string())).await.unwrap();
+    room.journal.flush().await.unwrap();
+    let row = room.journal.after(&room.worker, 0, 1_000).await.unwrap().pop().unwrap();
+    let head = room.journal.head(row.clone(), "text", 4).await.unwrap().unwrap();
+    assert_eq!(head, Head { text: "éxx".to_owned(), of: (8 << 20) + 2 });
+    let cut = room.journal.head(row.clone(), "text", 1).await.unwrap().unwrap();
+    assert_eq!(cut.text, "", "a letter is not cut in two");
+    let peak = crate::HEAP.peak_usage() - before;
+    assert!(peak < 4 << 20, "{peak} bytes");
+    assert_eq!(room.journal.head(row.clone(), "none", 4).await.unwrap(), None);
+    let path = room.state.root().join("artifacts/payloads").join(kept["file"].as_str().unwrap());
+    std::fs::write(path, r#"{"text":"other"}"#).unwrap();
+    assert!(room.journal.head(row, "text", 4).await.is_err());
+    room.journal.close().await;
+}
+
+#[tokio::test]
+async fn the_beginning_of_a_small_text_is_read_from_its_row() {
+    let room = room().await;
+    room.journal.append(event(&room, "m", r#"{"text":"a\nb"}"#)).await.unwrap();
+    room.journal.flush().await.unwrap();
+    let row = room.journal.after(&room.worker, 0, 1_000).await.unwrap().pop().unwrap();
+    let head = room.journal.head(row, "text", 9).await.unwrap();
+    assert_eq!(head, Some(Head { text: "a\nb".to_owned(), of: 3 }));
+    room.journal.close().await;
 }

@@ -1,4 +1,5 @@
 use super::live::Live;
+use super::payload::Head;
 use super::task::{Task, Work};
 use super::{LiveDelta, payload};
 use crate::ids::{TurnId, WorkerId};
@@ -55,11 +56,12 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Closed`].
     pub async fn append(&self, mut event: NewEvent) -> Result<(), JournalError> {
-        match payload::keep(&self.state, &event.payload) {
-            Ok(Some(kept)) => event.payload = kept,
-            Ok(None) => {}
-            // It stays in the row, which is tried again until there is room.
-            Err(error) => tracing::warn!(%error, "a large payload got no file of its own"),
+        if event.payload.len() > payload::LARGEST {
+            match payload::keep(&self.state, &mut event.payload.as_bytes()) {
+                Ok(kept) => event.payload = kept.to_string(),
+                // It stays in the row, which is tried again until there is room.
+                Err(error) => tracing::warn!(%error, "a large payload got no file of its own"),
+            }
         }
         self.send(Work::Event(event)).await
     }
@@ -136,7 +138,23 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Payload`] when its file is gone or is not what was written.
     pub fn payload(&self, event: &EventRow) -> Result<String, JournalError> {
-        payload::whole(&self.state, &event.payload).map_err(JournalError::Payload)
+        payload::whole(&self.state, &event.payload)
+    }
+
+    /// The beginning of a text in the payload of an event: of the member `name`, at most `most` bytes.
+    /// A large payload is read through, and never whole in memory. Nothing when there is no such text.
+    ///
+    /// # Errors
+    /// [`JournalError::Payload`] when its file is gone or is not what was written.
+    pub async fn head(
+        &self,
+        event: EventRow,
+        name: &'static str,
+        most: usize,
+    ) -> Result<Option<Head>, JournalError> {
+        let state = self.state.clone();
+        let read = move || payload::head(&state, &event, name, most);
+        tokio::task::spawn_blocking(read).await.map_err(|_| JournalError::Closed)?
     }
 
     /// Stores what waits and ends the writing task.

@@ -124,12 +124,21 @@ impl StateDir {
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(format!(".{}.new", rustix::process::getpid().as_raw_nonzero()));
         let temporary = path.with_file_name(name);
+        let mut file = self.private_file(&temporary)?;
+        io::Write::write_all(&mut file, content).map_err(io)?;
+        std::fs::rename(&temporary, path).map_err(io)
+    }
+
+    /// Makes an empty private file (mode 0600) to write to; an earlier one is emptied.
+    ///
+    /// # Errors
+    /// When the file system refuses, or the name is a link.
+    pub fn private_file(&self, path: &Path) -> Result<std::fs::File, StateError> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::open(&temporary, flags, Mode::from_raw_mode(0o600))
-            .map_err(|e| io(io::Error::from(e)))?;
-        io::Write::write_all(&mut std::fs::File::from(file), content).map_err(io)?;
-        std::fs::rename(&temporary, path).map_err(io)
+        rustix::fs::open(path, flags, Mode::from_raw_mode(0o600))
+            .map(std::fs::File::from)
+            .map_err(|e| StateError::Io { path: path.to_path_buf(), source: io::Error::from(e) })
     }
 
     /// The directory itself, canonical.

@@ -261,7 +261,9 @@ impl Workers {
         let Some(turn) = &look.facts.turn else { return Ok(()) };
         if !turn.state.is_terminal() && turn.state != TurnState::Queued {
             let said = self.store().last_event(&turn.id, "agentMessage", "completed").await?;
-            look.latest_message = said.and_then(|event| self.text_of(&event));
+            if let Some(event) = said {
+                look.latest_message = self.text_of(event).await;
+            }
             look.busy_with = self.busy_with(turn).await?;
         }
         if turn.state != TurnState::Completed && turn.position > 1 {

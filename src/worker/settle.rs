@@ -6,13 +6,11 @@ use super::prepare::Prepared;
 use crate::backend::Ending;
 use crate::config::ResumeInterrupted;
 use crate::failpoint;
-use crate::journal::JournalError;
+use crate::journal::{Head, JournalError};
 use crate::store::{
     EventRow, NewTurn, StoreError, TurnEnd, TurnLease, TurnRow, TurnState, Verified, WorkerMode,
 };
-use serde::Deserialize;
 use serde_json::Value;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Tries to store the end of a turn when the store refuses for another reason than a full disk.
@@ -20,13 +18,6 @@ const TRIES: u32 = 6;
 
 /// Bytes of a message that become the report; the journal keeps it whole.
 const LONGEST_REPORT: usize = 1 << 20;
-
-/// What is read of a message, without a copy where that can be.
-#[derive(Deserialize)]
-struct Said<'a> {
-    #[serde(borrow)]
-    text: Cow<'a, str>,
-}
 
 type Why = Option<(String, String)>;
 
@@ -192,19 +183,18 @@ impl Workers {
     /// The report: the last whole message of the agent.
     async fn last_message(&self, turn: &TurnRow) -> Option<String> {
         let event = self.store().last_event(&turn.id, "agentMessage", "completed").await;
-        event.ok().flatten().and_then(|event| self.text_of(&event))
+        self.text_of(event.ok().flatten()?).await
     }
 
-    pub(super) fn text_of(&self, event: &EventRow) -> Option<String> {
-        let payload = self.room.deps.journal.payload(event).ok()?;
-        let Said { text } = serde_json::from_str(&payload).ok()?;
-        let end = text.floor_char_boundary(LONGEST_REPORT);
-        if end == text.len() {
-            return Some(text.into_owned());
+    pub(super) async fn text_of(&self, event: EventRow) -> Option<String> {
+        let head = self.room.deps.journal.head(event, "text", LONGEST_REPORT).await;
+        let Head { text, of } = head.ok()??;
+        let end = text.len();
+        if end as u64 == of {
+            return Some(text);
         }
-        let (head, all) = (&text[..end], text.len());
         Some(format!(
-            "{head}\n\n[Cut after {end} of {all} bytes; the log of the turn holds it whole.]"
+            "{text}\n\n[Cut after {end} of {of} bytes; the log of the turn holds it whole.]"
         ))
     }
 

@@ -110,9 +110,11 @@ mod tests {
         assert!(JUDGED[0].judge(&run(ended)).is_err(), "a process that is gone has not shrunk");
     }
 
+    type Set = fn(&mut Sample, u64);
+
     #[test]
     fn what_is_stored_may_grow_with_the_turns_and_not_faster() {
-        let stored: [(&str, fn(&mut Sample, u64)); 3] = [
+        let stored: [(&str, Set); 3] = [
             ("disk of the store a turn", |s, n| s.store = n),
             ("disk of git's objects a turn", |s, n| s.git = n),
             ("disk of codex's home a turn", |s, n| s.codex_home = n),
