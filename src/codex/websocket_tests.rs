@@ -1,4 +1,3 @@
-
 use super::*;
 use proptest::prelude::*;
 use tungstenite::protocol::{Role, WebSocketConfig};
