@@ -6,7 +6,7 @@ use crate::codex::AppServer;
 use crate::config::Config;
 use crate::context::Context;
 use crate::git::Git;
-use crate::integration::Integrations;
+use crate::integration::{Checker, Integrations};
 use crate::journal::Journal;
 use crate::lock::Locks;
 use crate::ownership::Owners;
@@ -92,6 +92,8 @@ impl App {
             clock.clone(),
             program,
         ));
+        let checker = Checker::new(config.checks.clone(), backend.clone());
+        let integrations = integrations.with_checks(checker);
         let workers = Workers::new(WorkersDeps {
             store: store.clone(),
             journal: journal.clone(),
@@ -120,6 +122,7 @@ impl App {
 
     /// Ends what the rooms hold, in order: codex (unless running turns are kept), journal, store.
     pub async fn close(&self, keep_turns: bool) {
+        self.integrations.close().await;
         self.backend.close(keep_turns).await;
         self.journal.close().await;
         self.store.close().await;

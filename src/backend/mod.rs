@@ -8,5 +8,7 @@ mod spec;
 mod traits;
 
 pub use event::{Ask, AskKind, Ending, ItemPhase, TurnEvent, TurnFailure, Verdict};
-pub use spec::{Effort, Login, Model, ModelMenu, Sandbox, ThreadRef, ThreadSpec, TurnSpec};
+pub use spec::{
+    CheckEnd, CheckSpec, Effort, Login, Model, ModelMenu, Sandbox, ThreadRef, ThreadSpec, TurnSpec,
+};
 pub use traits::{Attached, Backend, BackendError, EventSink};

@@ -1,6 +1,7 @@
 use crate::ids::{TurnId, WorkerId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What a worker may touch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,34 @@ pub struct TurnSpec {
     pub model: Option<String>,
     /// Effort of this turn, or the thread's.
     pub effort: Option<String>,
+}
+
+/// One command to run in the agent's sandbox, with a worker's environment and outside of any thread.
+#[derive(Debug, Clone)]
+pub struct CheckSpec {
+    /// What it may write: this directory, which holds the two below.
+    pub root: PathBuf,
+    /// Where it runs.
+    pub cwd: PathBuf,
+    /// Its private temporary directory; exists.
+    pub tmp: PathBuf,
+    /// For `/bin/sh -c`.
+    pub command: String,
+    /// When it is ended, with everything that it started.
+    pub limit: Duration,
+}
+
+/// How such a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckEnd {
+    /// Exit code; 128 and the signal where one ended it.
+    pub exit_code: i32,
+    /// Whether it was ended because of its limit.
+    pub timed_out: bool,
+    /// The first MiB of its standard output; bytes that are not UTF-8 are replaced.
+    pub stdout: String,
+    /// The same of its standard error.
+    pub stderr: String,
 }
 
 /// A thread that the agent keeps.

@@ -1,4 +1,6 @@
-use super::{Login, ModelMenu, ThreadRef, ThreadSpec, TurnEvent, TurnSpec, Verdict};
+use super::{
+    CheckEnd, CheckSpec, Login, ModelMenu, ThreadRef, ThreadSpec, TurnEvent, TurnSpec, Verdict,
+};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
@@ -116,6 +118,10 @@ pub trait Backend: Send + Sync + 'static {
     fn waits_for(&self) -> Option<&'static str> {
         None
     }
+
+    /// Runs a command in the sandbox that holds workers. It is ended with the connection, or when the
+    /// future is dropped.
+    async fn run_check(&self, spec: &CheckSpec) -> Result<CheckEnd, BackendError>;
 
     /// The login as it is now; cheap enough to be called every second.
     fn login(&self) -> Login;

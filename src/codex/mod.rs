@@ -16,6 +16,7 @@ mod conn;
 mod control;
 mod error;
 mod event;
+mod exec;
 mod home;
 mod install;
 mod large;

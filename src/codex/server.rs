@@ -1,10 +1,11 @@
 use super::control::Link;
 use super::launch::Launch;
 use super::sessions::Sessions;
-use super::{home, login, models, replay, sidecar};
+use super::{exec, home, login, models, replay, sidecar};
 use crate::backend;
 use crate::backend::{
-    Attached, Backend, BackendError, EventSink, ModelMenu, ThreadRef, ThreadSpec, TurnSpec, Verdict,
+    Attached, Backend, BackendError, CheckEnd, CheckSpec, EventSink, ModelMenu, ThreadRef,
+    ThreadSpec, TurnSpec, Verdict,
 };
 use crate::clock::Clock;
 use crate::config::CodexConfig;
@@ -127,6 +128,10 @@ impl Backend for AppServer {
     fn waits_for(&self) -> Option<&'static str> {
         let text = "turns on a codex with earlier settings: the next one starts when they are over";
         self.sessions.draining().then_some(text)
+    }
+
+    async fn run_check(&self, spec: &CheckSpec) -> Result<CheckEnd, BackendError> {
+        exec::run(self.sessions.fresh().await?.client(), spec).await
     }
 
     fn login(&self) -> backend::Login {

@@ -27,6 +27,7 @@ pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
     found.extend(paths(config));
     found.extend(extra(config));
     found.extend(servers(config));
+    found.extend(checks(config));
     found
 }
 
@@ -35,6 +36,28 @@ fn servers(config: &Config) -> Vec<(&'static str, String)> {
     let bad = |name: &&String| name.is_empty() || name.len() > 64 || !name.chars().all(fits);
     let names = config.codex.mcp_servers.iter().filter(bad);
     names.map(|name| ("codex.mcp_servers", format!("{name:?} is no name of a server"))).collect()
+}
+
+fn checks(config: &Config) -> Vec<(&'static str, String)> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let commands = &config.checks.commands;
+    let mut found = Vec::new();
+    for (name, command) in commands {
+        if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
+            let message = format!("{name:?} is no name: letters, digits, - and _, at most 64");
+            found.push(("checks.commands", message));
+        }
+        if command.trim().is_empty() || command.contains('\0') {
+            found.push(("checks.commands", format!("{name:?} has no command")));
+        }
+    }
+    let required = config.checks.require_checks.iter();
+    found.extend(
+        required.filter(|name| !commands.contains_key(*name)).map(|name| {
+            ("checks.require_checks", format!("{name:?} is not among checks.commands"))
+        }),
+    );
+    found
 }
 
 /// Keys of codex's configuration that are patchbay's: they decide what a worker may touch or start.

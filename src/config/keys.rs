@@ -20,6 +20,11 @@ impl Key {
         self.schema["type"] == "array"
     }
 
+    /// Whether the value is a table whose names the operator chooses.
+    pub(super) fn is_map(&self) -> bool {
+        self.schema["type"] == "object"
+    }
+
     /// What is wrong with the value's size, if anything.
     pub(super) fn out_of_bounds(&self, value: &Value) -> Option<String> {
         let bound = |name: &str| self.schema[name].as_i64();

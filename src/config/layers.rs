@@ -1,4 +1,4 @@
-use super::keys::Keys;
+use super::keys::{Key, Keys};
 use super::{Config, ConfigError, Problem, check, legacy};
 use crate::paths::Env;
 use serde_json::{Map, Value, json};
@@ -143,7 +143,7 @@ impl Layers {
 
     fn flatten(&mut self, origin: &str, name: &str, value: Value) {
         match value {
-            Value::Object(members) => {
+            Value::Object(members) if !self.keys.get(name).is_some_and(Key::is_map) => {
                 for (key, value) in members {
                     self.flatten(origin, &format!("{name}.{key}"), value);
                 }
@@ -180,11 +180,11 @@ impl Layers {
     /// A variable's text as the type its setting has.
     fn typed(&self, name: &str, text: &str) -> Value {
         let key = self.keys.get(name);
-        if key.is_none_or(super::keys::Key::is_text) {
+        if key.is_none_or(Key::is_text) {
             return Value::from(text);
         }
         let parsed = serde_saphyr::from_str(text).unwrap_or_else(|_| Value::from(text));
-        if key.is_some_and(super::keys::Key::is_list) && !parsed.is_array() {
+        if key.is_some_and(Key::is_list) && !parsed.is_array() {
             return json!([text]);
         }
         parsed

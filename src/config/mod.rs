@@ -7,6 +7,7 @@
 mod app;
 mod auth;
 mod check;
+mod checks;
 mod codex;
 mod error;
 mod keys;
@@ -22,6 +23,7 @@ mod workers;
 pub use app::{AppConfig, ToolMode};
 pub use auth::AuthConfig;
 pub use check::is_loopback;
+pub use checks::ChecksConfig;
 pub use codex::{ApprovalPolicy, CodexConfig};
 pub use error::{ConfigError, Problem};
 pub use layers::Layers;

@@ -1,6 +1,6 @@
 use super::{
-    AppConfig, AuthConfig, CodexConfig, RepositoriesConfig, SecurityConfig, ServerConfig,
-    TunnelConfig, WorkersConfig,
+    AppConfig, AuthConfig, ChecksConfig, CodexConfig, RepositoriesConfig, SecurityConfig,
+    ServerConfig, TunnelConfig, WorkersConfig,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ pub struct Config {
     pub security: SecurityConfig,
     /// Workers and their worktrees.
     pub workers: WorkersConfig,
+    /// What is run on a merged result before it is applied.
+    pub checks: ChecksConfig,
     /// The codex binary and what is passed on to it.
     pub codex: CodexConfig,
 }

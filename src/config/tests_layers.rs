@@ -92,6 +92,22 @@ fn a_tunnel_is_off_however_off_is_written() {
 }
 
 #[test]
+fn checks_are_named_by_the_operator() {
+    let text = "checks:\n  commands:\n    unit-tests: make test\n  require_checks: [unit-tests]\n";
+    let checks = build(text, &[]).unwrap().checks;
+    assert_eq!(checks.commands["unit-tests"], "make test");
+    let variable = [("PATCHBAY_CHECKS__COMMANDS", "{lint: make lint}")];
+    let lint = build("", &variable).unwrap().checks;
+    assert_eq!(lint.commands["lint"], "make lint");
+    let bad = "checks:\n  require_checks: [nosuch]\n";
+    assert_eq!(only_problem(bad, &[]).key, "checks.require_checks");
+    for bad in ["'a b': 'true'", "ok: ' '", "'': 'true'"] {
+        let text = format!("checks:\n  commands: {{{bad}}}\n");
+        assert_eq!(only_problem(&text, &[]).key, "checks.commands", "{bad}");
+    }
+}
+
+#[test]
 fn all_mistakes_are_told_at_once() {
     let problems = build("server: {port: -1, colour: red}\nhub: {a: 1}", &[]).unwrap_err();
     let mut keys: Vec<_> = problems.iter().map(|p| p.key.as_str()).collect();

@@ -1,6 +1,7 @@
 use super::diff::entry_from;
 use super::stage::split_paths;
 use super::{Change, Entry, GitError, GitPath, MODE_SUBMODULE, Output, Stage};
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
@@ -70,6 +71,35 @@ impl Stage {
     /// When git fails, or the id names nothing.
     pub async fn entry_at(&self, tree: &str, path: &GitPath) -> Result<Option<Entry>, GitError> {
         entry_from(self.run("ls-tree"), tree, path).await
+    }
+
+    /// What the index has at these paths, unmerged ones left out.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn staged(&self, paths: &[&GitPath]) -> Result<HashMap<GitPath, Entry>, GitError> {
+        let wanted: HashSet<&[u8]> = paths.iter().map(|path| path.as_bytes()).collect();
+        let out = self.run("ls-files").args(["-s", "-z"]).ok().await?;
+        let records = out.stdout.split(|b| *b == 0);
+        let read = |record: &[u8]| {
+            let tab = record.iter().position(|b| *b == b'\t')?;
+            let path = wanted.get(record.get(tab + 1..)?)?;
+            let head = std::str::from_utf8(record.get(..tab)?).ok()?;
+            let [mode, oid, "0"] = head.split(' ').collect::<Vec<_>>()[..] else { return None };
+            let mode = u32::from_str_radix(mode, 8).ok()?;
+            Some((GitPath::new(*path), Entry { mode, oid: oid.to_owned() }))
+        };
+        Ok(records.filter_map(read).collect())
+    }
+
+    /// The files of attributes that the index has.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn attribute_files(&self) -> Result<Vec<GitPath>, GitError> {
+        let run = self.run("ls-files").env("GIT_LITERAL_PATHSPECS", "0");
+        let out = run.args(["-z", "--", ":(top,glob)**/.gitattributes"]).ok().await?;
+        Ok(split_paths(&out.stdout))
     }
 
     async fn nested_untracked(&self) -> Result<Vec<GitPath>, GitError> {

@@ -94,6 +94,10 @@ id_type!(
     SnapshotId, "snp"
 );
 id_type!(
+    /// A run of checks on a merged result.
+    ReceiptId, "rcp"
+);
+id_type!(
     /// One request of a worker to do what its sandbox does not allow.
     ApprovalId, "apr"
 );

@@ -5,4 +5,4 @@
 
 mod id;
 
-pub use id::{ApprovalId, BadId, EngineId, IntegrationId, SnapshotId, TurnId, WorkerId};
+pub use id::{ApprovalId, BadId, EngineId, IntegrationId, ReceiptId, SnapshotId, TurnId, WorkerId};

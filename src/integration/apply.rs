@@ -1,14 +1,17 @@
+use super::landing::unlike;
 use super::moves::{Move, Moves, Standing, Way};
 use super::place::Place;
 use super::plan::{Objects, Plan};
+use super::receipt::CheckedOn;
 use super::target::Target;
-use super::{IntegrationError, Integrations, undo};
+use super::{IntegrationError, Integrations, Preview, Receipt, undo};
 use crate::failpoint;
 use crate::git::{Change, GitPath, Repo, Stage};
 use crate::ids::{IntegrationId, WorkerId};
 use crate::lock::MutationProof;
 use crate::store::IntegrationRow;
 use crate::worktree::Snapshot;
+use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -29,6 +32,8 @@ pub struct ApplyRequest {
     pub message: Option<String>,
     /// Of a branch target: the commit's author, `Name <email>`.
     pub author: Option<String>,
+    /// Names of checks that must have passed on exactly what is applied, beside those always required.
+    pub checks: Vec<String>,
     /// Take the last integration back instead; the token is that of its preview.
     pub undo: bool,
 }
@@ -52,6 +57,30 @@ pub struct Applied {
     pub replay: bool,
     /// Of a branch target: the commit that the branch is at now.
     pub commit: Option<String>,
+    /// Checks of exactly this result, newest first.
+    pub receipts: Vec<Receipt>,
+}
+
+impl Applied {
+    /// What a preview said, done just now.
+    pub(super) fn of(
+        id: IntegrationId,
+        snapshot: Snapshot,
+        preview: Preview,
+        undo_ref: String,
+    ) -> Self {
+        Self {
+            id,
+            snapshot,
+            changes: preview.changes,
+            tree_before: preview.ours_tree,
+            tree_after: preview.merged_tree,
+            undo_ref,
+            replay: false,
+            commit: None,
+            receipts: preview.receipts,
+        }
+    }
 }
 
 impl Integrations {
@@ -112,6 +141,7 @@ impl Integrations {
         else {
             return Err(IntegrationError::NotApplicable(Box::new(plan.preview)));
         };
+        self.demand_checks(&plan, &request.checks)?;
         if let Some(tip) = plan.tip.clone() {
             return self.commit_to_branch(repo, request, plan, snapshot, &tip, proof).await;
         }
@@ -127,16 +157,7 @@ impl Integrations {
         failpoint::reach("apply_journalled").await;
         self.carry_out(repo, &place, &moves, &plan.preview.merged_tree, plan.scratch.path())
             .await?;
-        Ok(Applied {
-            id,
-            snapshot,
-            changes: plan.preview.changes,
-            tree_before: plan.preview.ours_tree,
-            tree_after: plan.preview.merged_tree,
-            undo_ref,
-            replay: false,
-            commit: None,
-        })
+        Ok(Applied::of(id, snapshot, plan.preview, undo_ref))
     }
 
     /// Makes the moves and verifies them; on any failure puts everything back. Ends the journal row.
@@ -206,6 +227,14 @@ impl Integrations {
             return Err(IntegrationError::KeyReused);
         };
         let changes = repo.changes(&row.ours_tree, &row.merged_tree).await?;
+        let on = CheckedOn {
+            repo_key: &row.repo_key,
+            target: &row.target,
+            snapshot_id: &row.snapshot_id,
+            base_tree: &row.ours_tree,
+            merged_tree: &row.merged_tree,
+        };
+        let receipts = self.receipts_on(&request.worker, &on).await?;
         Ok(Some(Applied {
             id,
             snapshot,
@@ -215,6 +244,7 @@ impl Integrations {
             undo_ref: row.undo_ref,
             replay: true,
             commit: row.commit_oid,
+            receipts,
         }))
     }
 
@@ -287,8 +317,8 @@ pub(super) async fn still_ours(plan: &Plan) -> Result<(), IntegrationError> {
     Err(IntegrationError::BaseChanged(path.unwrap_or_else(|| GitPath::from(""))))
 }
 
-/// Every path has the bytes and the mode that it should, and git makes the merged tree of them.
-/// Paths that the apply did not write are not looked at: their owner may be editing them.
+/// Every path has the bytes and the mode that it should, and the base's git makes the merged content of
+/// it. Paths that the apply did not write are not looked at: their owner may be editing them.
 pub(super) async fn verify(
     repo: &Repo,
     place: &Place,
@@ -296,22 +326,23 @@ pub(super) async fn verify(
     merged_tree: &str,
     scratch: &Path,
 ) -> Result<(), IntegrationError> {
-    let mut written = Vec::new();
+    let mut written = HashSet::new();
     for (n, one) in moves.list.iter().enumerate() {
         if moves.standing(place, n)? != Standing::After {
             return Err(IntegrationError::NotExact(one.path()));
         }
         if one.after.is_some() {
-            written.push(one.path());
+            written.insert(one.path());
         }
     }
+    let mut wanted = repo.entries(merged_tree).await?;
+    wanted.retain(|(path, _)| written.remove(path));
+    if let Some(path) = written.into_iter().next() {
+        return Err(IntegrationError::NotExact(path));
+    }
     let stage = Stage::new(repo, scratch.join("verify-index"));
-    stage.read_tree(merged_tree).await?;
-    stage.add_paths(&written.iter().collect::<Vec<_>>()).await?;
-    let now = stage.write_tree().await?;
-    let differing = stage.tree_changes(merged_tree, &now, false).await?;
-    match differing.into_iter().next() {
+    match unlike(&stage, &wanted).await?.into_iter().next() {
         None => Ok(()),
-        Some(change) => Err(IntegrationError::NotExact(change.path)),
+        Some(path) => Err(IntegrationError::NotExact(path)),
     }
 }

@@ -2,6 +2,7 @@ use super::apply::{Applied, ApplyRequest, Journal};
 use super::plan::Plan;
 use super::target::Tip;
 use super::{IntegrationError, Integrations};
+use crate::failpoint;
 use crate::git::Repo;
 use crate::ids::IntegrationId;
 use crate::lock::MutationProof;
@@ -29,6 +30,7 @@ impl Integrations {
         let mut row = self.row(&plan, repo, request, proof, &id, &journal, &undo_ref)?;
         row.commit_oid = Some(commit.clone());
         self.store.begin_integration(&row).await?;
+        failpoint::reach("apply_journalled").await;
         let old = if tip.new { "" } else { tip.commit.as_str() };
         let args = ["-m", "patchbay: integrate", &tip.reference, &commit, old];
         let moved = repo.git.run(&repo.root, "update-ref").args(args).output().await?;
@@ -37,17 +39,10 @@ impl Integrations {
             self.store.finish_integration(id.as_str(), "rolled_back", Some(&why)).await?;
             return Err(IntegrationError::BranchMoved(tip.reference.clone()));
         }
+        failpoint::reach("branch_moved").await;
         self.store.finish_integration(id.as_str(), "applied", None).await?;
-        Ok(Applied {
-            id,
-            snapshot,
-            changes: plan.preview.changes,
-            tree_before: plan.preview.ours_tree,
-            tree_after: plan.preview.merged_tree,
-            undo_ref,
-            replay: false,
-            commit: Some(commit),
-        })
+        let applied = Applied::of(id, snapshot, plan.preview, undo_ref);
+        Ok(Applied { commit: Some(commit), ..applied })
     }
 
     /// Ends what a crash interrupted: the branch has the commit, or it has not.

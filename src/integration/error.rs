@@ -26,6 +26,25 @@ pub enum IntegrationError {
     /// The key was used for another apply of this worker.
     #[error("the idempotency key was used for another apply")]
     KeyReused,
+    /// No check of the operator's settings.
+    #[error("there is no check {name}; there are: {}", known.join(", "))]
+    UnknownCheck {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Checks have not passed on exactly what would be applied.
+    #[error("not checked on exactly this result: {}", missing.join(", "))]
+    ChecksRequired {
+        /// Their names.
+        missing: Vec<String>,
+        /// What would be applied, with the receipts that there are.
+        preview: Box<Preview>,
+    },
+    /// Checks could not be run to their end.
+    #[error("the checks could not be run: {0}")]
+    CheckBroken(String),
     /// A pattern of accepted base changes cannot be read.
     #[error("not a usable pattern: {0}")]
     BadPattern(String),
@@ -84,6 +103,11 @@ impl IntegrationError {
             }
             Self::Obstructed(_) => "Remove what is in the way, then preview again.",
             Self::KeyReused => "Use a new idempotency_key for another apply.",
+            Self::UnknownCheck { .. } => "Name checks that the operator configured, or none.",
+            Self::ChecksRequired { .. } => {
+                "Call codex_worker_integrate with checks naming them, then apply what was checked."
+            }
+            Self::CheckBroken(_) => "Call again with the same checks.",
             Self::BadPattern(_) => "Pass globs such as src/*.txt.",
             Self::BadTarget(_) => "Pass checkout, or branch:NAME with a name that git allows.",
             Self::BadAuthor(_) => "Pass the author as: Name <name@example.org>.",
@@ -106,6 +130,9 @@ impl IntegrationError {
             Self::NotExact(_) => "not_exact",
             Self::Obstructed(_) => "path_obstructed",
             Self::KeyReused => "idempotency_key_reused",
+            Self::UnknownCheck { .. } => "unknown_check",
+            Self::ChecksRequired { .. } => "checks_required",
+            Self::CheckBroken(_) => "checks_broken",
             Self::BadPattern(_) | Self::BadTarget(_) | Self::BadAuthor(_) => "invalid_argument",
             Self::BranchCheckedOut { .. } => "branch_checked_out",
             Self::BranchMoved(_) => "branch_moved",

@@ -1,3 +1,4 @@
+use super::checks::Checker;
 use super::plan::Objects;
 use super::{IntegrationError, Preview, Target};
 use crate::clock::Clock;
@@ -14,6 +15,8 @@ pub struct Integrations {
     pub(super) locks: Locks,
     pub(super) worktrees: Worktrees,
     pub(super) clock: Clock,
+    /// Absent where nothing can be checked.
+    pub(super) checker: Option<Checker>,
     #[cfg(test)]
     pub(super) halt: Option<super::tests::Halt>,
 }
@@ -27,6 +30,7 @@ impl Integrations {
             locks,
             worktrees,
             clock,
+            checker: None,
             #[cfg(test)]
             halt: None,
         }

@@ -1,3 +1,4 @@
+use super::landing::unlike;
 use super::plan::{Plan, make};
 use super::{Conflict, IntegrationError};
 use crate::git::{Change, Entry, GitPath, MODE_EXECUTABLE, MODE_LINK, MODE_SUBMODULE, Repo, Stage};
@@ -8,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// Writes the files as the base will get them below `out`: the merged blobs through the filters of the
 /// merged attributes, or the worker's exact bytes where a path is the worker's alone and they differ.
-/// Then asks git for the tree of exactly these files; a path that comes out as something else is
-/// refused.
+/// Then asks git what the base would stage of exactly these files; a path that comes out as something
+/// else is refused.
 pub(super) async fn materialise(
     repo: &Repo,
     theirs: &Snapshot,
@@ -22,6 +23,9 @@ pub(super) async fn materialise(
     let there: Vec<&Change> = plan.affected.iter().filter(|c| c.new.is_some()).collect();
     let paths: Vec<&GitPath> = there.iter().map(|c| &c.path).collect();
     let mut failed = stage.checkout_what_goes(&paths).await?;
+    // A checkout has its attributes on the disk; here the base's index would be asked for them.
+    let attributes = stage.attribute_files().await?;
+    stage.checkout_what_goes(&attributes.iter().collect::<Vec<_>>()).await?;
     let taken = Taken::of(&stage, theirs, plan, &there).await?;
     for (path, file) in taken.exact_bytes(repo, &stage, theirs, plan).await? {
         put(&out.join(path.as_path()), &file, taken.entries[&path].mode)?;
@@ -31,11 +35,12 @@ pub(super) async fn materialise(
         let detail = "git's filter fails at this file";
         return Ok(failed.into_iter().map(|p| Conflict::new(p, "filters", detail)).collect());
     }
-    stage.add_paths(&paths).await?;
-    let tree = stage.write_tree().await?;
-    let differing = stage.tree_changes(&plan.preview.merged_tree, &tree, false).await?;
-    let detail = "git's filters do not give the merged content back";
-    Ok(differing.into_iter().map(|c| Conflict::new(c.path, "filters", detail)).collect())
+    let base = stage.with_index(plan.scratch.path().join("landing-index"));
+    let wanted =
+        there.iter().filter_map(|c| Some((c.path.clone(), c.new.clone()?))).collect::<Vec<_>>();
+    let detail = "git in the base does not make the merged content of this file";
+    let differing = unlike(&base, &wanted).await?;
+    Ok(differing.into_iter().map(|path| Conflict::new(path, "filters", detail)).collect())
 }
 
 /// The affected files that are as the worker has them.

@@ -3,6 +3,7 @@ use super::apply::Journal;
 use super::material::materialise;
 use super::merge::merge_trees;
 use super::place::Place;
+use super::receipt::CheckedOn;
 use super::target::{Target, Tip, tip};
 use super::{Conflict, IntegrationError, Integrations, Preview, sides};
 use crate::git::{Change, GitPath, Repo, Stage};
@@ -110,7 +111,18 @@ impl Integrations {
         work.ancestor_tree = self.ancestor_tree(repo, worker, target, &work, scratch).await?;
         self.merge(repo, &work, &mut plan).await?;
         let settled = settled(&plan, &work).await?;
-        Ok(judge(plan, repo, &work, target, &accepted, &settled))
+        let mut plan = judge(plan, repo, &work, target, &accepted, &settled);
+        if plan.preview.token.is_some() {
+            let on = CheckedOn {
+                repo_key: repo.key.as_str(),
+                target: &target.stored(),
+                snapshot_id: work.theirs.id.as_str(),
+                base_tree: &plan.preview.ours_tree,
+                merged_tree: &plan.preview.merged_tree,
+            };
+            plan.preview.receipts = self.receipts_on(worker, &on).await?;
+        }
+        Ok(plan)
     }
 
     async fn work(

@@ -1,4 +1,4 @@
-use super::ConflictSide;
+use super::{ConflictSide, Receipt};
 use crate::git::{Change, GitPath};
 use crate::worktree::{Snapshot, SnapshotNotes};
 
@@ -61,6 +61,8 @@ pub struct Preview {
     pub ours_tree: String,
     /// What it would be.
     pub merged_tree: String,
+    /// Checks of exactly this result, newest first.
+    pub receipts: Vec<Receipt>,
     /// What is not part of the result.
     pub notes: SnapshotNotes,
 }

@@ -24,6 +24,7 @@ impl Integrations {
     /// When the store fails. A repository that is busy or gone is left for the next start.
     pub async fn reconcile(&self, git: &Git) -> Result<Vec<Recovered>, IntegrationError> {
         self.locks.reconcile(git).await?;
+        self.reconcile_checks(git).await?;
         let mut recovered = Vec::new();
         for row in self.store.integrations_applying().await? {
             let id = row.id.clone();

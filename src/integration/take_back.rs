@@ -4,6 +4,7 @@ use super::moves::{Move, Moves, Standing};
 use super::place::Place;
 use super::plan::{Objects, Plan, token_of};
 use super::{Conflict, IntegrationError, Integrations, Preview, undo};
+use crate::failpoint;
 use crate::git::Repo;
 use crate::ids::{IntegrationId, WorkerId};
 use crate::lock::MutationProof;
@@ -56,18 +57,10 @@ impl Integrations {
         let mut row = self.row(&plan, repo, request, proof, &id, &journal, &undo_ref)?;
         row.undoes = Some(undone.id);
         self.store.begin_integration(&row).await?;
+        failpoint::reach("apply_journalled").await;
         let (tree, scratch) = (&plan.preview.merged_tree, plan.scratch.path());
         self.carry_out(repo, &place, &moves, tree, scratch).await?;
-        Ok(Applied {
-            id,
-            snapshot,
-            changes: plan.preview.changes,
-            tree_before: plan.preview.ours_tree,
-            tree_after: plan.preview.merged_tree,
-            undo_ref,
-            replay: false,
-            commit: None,
-        })
+        Ok(Applied::of(id, snapshot, plan.preview, undo_ref))
     }
 
     async fn plan_undo(

@@ -98,6 +98,7 @@ impl Bed {
             target: Target::Checkout,
             message: None,
             author: None,
+            checks: Vec::new(),
             undo: false,
         }
     }

@@ -70,6 +70,12 @@ impl From<ContextError> for ToolError {
 
 impl From<IntegrationError> for ToolError {
     fn from(error: IntegrationError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&IntegrationError> for ToolError {
+    fn from(error: &IntegrationError) -> Self {
         if error.code() == "integration_failed" {
             return Self::internal(error);
         }
@@ -80,6 +86,7 @@ impl From<IntegrationError> for ToolError {
                 .with("operation", operation)
                 .with("since", since)
                 .with("age_seconds", age.as_secs()),
+            IntegrationError::UnknownCheck { known, .. } => shown.with("checks", known),
             _ => shown,
         }
     }

@@ -63,6 +63,20 @@ impl Request {
         self.input.iter().skip(index + 1).filter(|i| is_output(i)).map(output_text).collect()
     }
 
+    /// How many outputs of tools came after the item at `index`, and after each later message of the
+    /// user's own (codex puts context into `<…>` messages).
+    pub(super) fn outputs_by_message(&self, index: usize) -> Vec<usize> {
+        let mut counts = vec![0];
+        for item in self.input.iter().skip(index + 1) {
+            if is_output(item) {
+                counts.last_mut().into_iter().for_each(|count| *count += 1);
+            } else if is_user(item) && !text_of(item).trim_start().starts_with('<') {
+                counts.push(0);
+            }
+        }
+        counts
+    }
+
     /// What the user said after the item at `index`: messages that steer.
     pub(super) fn said_after(&self, index: usize) -> Vec<String> {
         self.input.iter().skip(index + 1).filter(|i| is_user(i)).map(text_of).collect()
@@ -139,5 +153,6 @@ mod tests {
         ]}));
         assert_eq!(request.outputs_after(1), ["one", "two"]);
         assert_eq!(request.said_after(1), ["steer"]);
+        assert_eq!(request.outputs_by_message(1), [1, 1]);
     }
 }

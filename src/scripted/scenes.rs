@@ -143,7 +143,14 @@ fn words(scene: &Scene<'_>) -> Option<Reply> {
         "say" => scene.say(&scene.decoded().unwrap_or_default()),
         "steps" => scene
             .decoded()
-            .and_then(|list| steps::play(&list, scene.step(), &scene.tools, scene.ids))
+            .and_then(|list| {
+                steps::play(
+                    &list,
+                    &scene.request.outputs_by_message(scene.marker.index),
+                    &scene.tools,
+                    scene.ids,
+                )
+            })
             .map(|reply| scene.limited(reply))
             .unwrap_or_else(|| scene.say("The list of steps cannot be read.")),
         "slow" => {

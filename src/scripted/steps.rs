@@ -26,14 +26,22 @@ enum Step {
     Limit { limit: i64 },
     /// Silence until the gate is opened.
     Gate { gate: String },
+    /// What follows is for the next message of the user that has no marker: `{"next_message": true}`.
+    NextMessage { next_message: bool },
 }
 
 /// Plays a list of steps. Each command, patch or tool call is one request of codex's; words,
-/// thoughts and pauses before it go along with it. `done` is how many outputs codex has sent.
+/// thoughts and pauses before it go along with it. `done` is how many outputs codex has sent since the
+/// marked message, and since each later message of the user.
 ///
 /// Returns none when the list cannot be read.
-pub(super) fn play(list: &str, done: usize, tools: &Tools<'_>, ids: &ItemIds) -> Option<Reply> {
+pub(super) fn play(list: &str, done: &[usize], tools: &Tools<'_>, ids: &ItemIds) -> Option<Reply> {
     let steps: Vec<Step> = serde_json::from_str(list).ok()?;
+    let parts: Vec<&[Step]> =
+        steps.split(|step| matches!(step, Step::NextMessage { next_message: true })).collect();
+    let part = done.len().saturating_sub(1).min(parts.len() - 1);
+    let done = done.iter().skip(part).sum();
+    let steps = parts[part];
     let calls =
         |step: &Step| matches!(step, Step::Sh { .. } | Step::Patch { .. } | Step::Tool { .. });
     let begin = match done {
@@ -84,6 +92,7 @@ fn add(step: &Step, goes_on: bool, reply: &mut Reply, tools: &Tools<'_>, ids: &I
             reply.gate = Some(gate.clone());
             return;
         }
+        Step::NextMessage { .. } => return,
     };
     reply.items.push(item);
 }
@@ -95,7 +104,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn kinds(list: &Value, done: usize) -> Vec<String> {
+    fn kinds(list: &Value, done: &[usize]) -> Vec<String> {
         let ids = ItemIds::new().unwrap();
         let tools = Tools::new(&Request::of(&json!({})), Some(Dialect::ExecCommand), &ids);
         let reply = play(&list.to_string(), done, &tools, &ids).unwrap();
@@ -107,16 +116,27 @@ mod tests {
         let list = json!([
             {"think": "hm"}, {"say": "first"}, {"sh": "a"}, {"patch": "p"}, {"gate": "g"}, {"say": "end"},
         ]);
-        assert_eq!(kinds(&list, 0), ["reasoning", "message", "function_call"]);
-        assert_eq!(kinds(&list, 1), ["custom_tool_call"]);
-        assert_eq!(kinds(&list, 2), ["message"]);
-        assert_eq!(kinds(&list, 9), ["message"], "a turn past its end still gets a message");
+        assert_eq!(kinds(&list, &[0]), ["reasoning", "message", "function_call"]);
+        assert_eq!(kinds(&list, &[1]), ["custom_tool_call"]);
+        assert_eq!(kinds(&list, &[2]), ["message"]);
+        assert_eq!(kinds(&list, &[9]), ["message"], "a turn past its end still gets a message");
+    }
+
+    #[test]
+    fn a_later_message_goes_on_with_its_own_part() {
+        let list = json!([{"sh": "a"}, {"say": "one"}, {"next_message": true}, {"patch": "p"}, {"say": "two"}]);
+        assert_eq!(kinds(&list, &[0]), ["function_call"]);
+        assert_eq!(kinds(&list, &[1]), ["message"]);
+        assert_eq!(kinds(&list, &[1, 0]), ["custom_tool_call"]);
+        assert_eq!(kinds(&list, &[1, 1]), ["message"]);
+        let plain = json!([{"sh": "a"}, {"sh": "b"}, {"say": "end"}]);
+        assert_eq!(kinds(&plain, &[1, 1]), ["message"], "words that steer change nothing else");
     }
 
     #[test]
     fn a_list_with_an_unknown_step_is_refused() {
         let ids = ItemIds::new().unwrap();
         let tools = Tools::new(&Request::of(&json!({})), None, &ids);
-        assert!(play(r#"[{"shell": "a"}]"#, 0, &tools, &ids).is_none());
+        assert!(play(r#"[{"shell": "a"}]"#, &[0], &tools, &ids).is_none());
     }
 }

@@ -16,6 +16,7 @@ mod mcp_sessions;
 mod meta;
 mod owners;
 mod processes;
+mod receipts;
 mod repo_locks;
 #[cfg(test)]
 mod seed;
@@ -38,6 +39,7 @@ pub use holds::HoldRow;
 pub use integrations::{IntegrationInputs, IntegrationRow};
 pub use owners::OwnerRow;
 pub use processes::ProcessRow;
+pub use receipts::ReceiptRow;
 pub use repo_locks::RepoLockRow;
 pub use sent_conflicts::SentConflictsRow;
 pub use snapshots::SnapshotRow;

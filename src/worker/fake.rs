@@ -2,8 +2,8 @@
 
 use super::{Workers, WorkersDeps};
 use crate::backend::{
-    Attached, Backend, BackendError, Ending, EventSink, ItemPhase, Login, ModelMenu, ThreadRef,
-    ThreadSpec, TurnEvent, TurnSpec, Verdict,
+    Attached, Backend, BackendError, CheckEnd, CheckSpec, Ending, EventSink, ItemPhase, Login,
+    ModelMenu, ThreadRef, ThreadSpec, TurnEvent, TurnSpec, Verdict,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -196,6 +196,10 @@ impl Backend for Fake {
         let sink = sink.ok_or(BackendError::NoActiveTurn)?;
         sink.send(TurnEvent::Ended(Ending::Interrupted)).await.unwrap();
         Ok(())
+    }
+
+    async fn run_check(&self, _: &CheckSpec) -> Result<CheckEnd, BackendError> {
+        Err(BackendError::Refused("not here".to_owned()))
     }
 
     fn login(&self) -> Login {

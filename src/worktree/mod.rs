@@ -2,7 +2,8 @@
 //!
 //! Owns `<state>/worktrees/<repo_key>/<worker_id>/` and the refs below `refs/patchbay/<worker_id>/`. A
 //! worktree is made from the base's HEAD commit; it is removed only after its work is a snapshot. The
-//! base's index, HEAD and files are never touched here.
+//! base's index, HEAD and files are never touched here. A throwaway worktree beside them is no worker's: checks
+//! run in it, and whoever made it removes it.
 
 mod admin;
 mod error;
@@ -11,6 +12,7 @@ mod notes;
 mod raw;
 mod snapshot;
 mod take;
+mod throwaway;
 mod worktrees;
 
 #[cfg(test)]
@@ -19,4 +21,5 @@ mod tests;
 pub use error::WorktreeError;
 pub use notes::SnapshotNotes;
 pub use snapshot::Snapshot;
+pub use throwaway::Throwaway;
 pub use worktrees::{Removed, Worktree, Worktrees};

@@ -2,12 +2,12 @@ use super::{Snapshot, SnapshotNotes, WorktreeError, admin};
 use crate::clock::Clock;
 use crate::failpoint;
 use crate::git::{Git, GitPath, Repo, RepoKey};
-use crate::ids::{EngineId, TurnId, WorkerId};
+use crate::ids::{EngineId, ReceiptId, TurnId, WorkerId};
 use crate::lock::MetadataLock;
 use crate::paths::StateDir;
 use crate::store::{Store, WorkerRow, WorktreeRow};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A worker's worktree.
@@ -93,7 +93,11 @@ impl Worktrees {
     /// # Errors
     /// When the file system refuses.
     pub fn tmp_dir(&self, worker: &WorkerId, repo: &RepoKey) -> Result<PathBuf, WorktreeError> {
-        Ok(self.state.private_dir(&self.worker_dir(worker, repo).join("tmp"))?)
+        self.private(&self.worker_dir(worker, repo).join("tmp"))
+    }
+
+    pub(super) fn private(&self, path: &Path) -> Result<PathBuf, WorktreeError> {
+        Ok(self.state.private_dir(path)?)
     }
 
     /// Takes a snapshot of the worktree: after a turn, or (without one) at any moment when no turn runs.
@@ -229,15 +233,28 @@ impl Worktrees {
         self.state.worktrees().join(repo.as_str()).join(worker.as_str())
     }
 
+    pub(super) fn throwaway_dir(&self, id: &ReceiptId, repo: &RepoKey) -> PathBuf {
+        self.state.worktrees().join(repo.as_str()).join(id.as_str())
+    }
+
     async fn make(&self, repo: &Repo, row: &WorktreeRow) -> Result<(), WorktreeError> {
         let path = GitPath::new(row.path.clone());
-        let path = path.as_path();
+        self.check_out(repo, path.as_path(), &row.base_commit).await
+    }
+
+    /// Makes a worktree of a commit, detached, hooks off; one that is half made is made anew.
+    pub(super) async fn check_out(
+        &self,
+        repo: &Repo,
+        path: &Path,
+        commit: &str,
+    ) -> Result<(), WorktreeError> {
         let aside = path.with_file_name("aside");
         admin::delete(aside.clone()).await?;
         let metadata = MetadataLock::acquire(repo).await?;
         admin::detach(repo, path, &aside)?;
         let add = repo.git.run(&repo.root, "worktree").config("worktree.useRelativePaths=false");
-        let add = add.args(["add", "--detach", "--no-checkout"]).arg(path).arg(&row.base_commit);
+        let add = add.args(["add", "--detach", "--no-checkout"]).arg(path).arg(commit);
         add.ok().await?;
         drop(metadata);
         failpoint::reach("worktree_empty").await;
@@ -247,13 +264,7 @@ impl Worktrees {
     }
 
     async fn finish_removal(&self, repo: &Repo, worker: &WorkerId) -> Result<(), WorktreeError> {
-        let directory = self.worker_dir(worker, &repo.key);
-        let metadata = MetadataLock::acquire(repo).await?;
-        let aside = directory.join("aside");
-        admin::delete(aside.clone()).await?;
-        admin::detach(repo, &directory.join("tree"), &aside)?;
-        drop(metadata);
-        admin::delete(directory).await?;
+        self.take_away(repo, self.worker_dir(worker, &repo.key)).await?;
         Ok(self.store.worktree_removed(worker.as_str()).await?)
     }
 }

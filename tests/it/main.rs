@@ -22,11 +22,13 @@ mod escalated;
 #[cfg(target_os = "linux")]
 mod full;
 mod hostile;
+mod integrate;
 mod lifecycle;
 mod loops;
 mod manage;
 mod neighbours;
 mod read_only;
+mod receipts;
 mod scripted;
 mod states;
 mod terminal;

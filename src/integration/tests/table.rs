@@ -100,11 +100,11 @@ pub(super) fn by_path(root: &Path) -> Files {
 }
 
 /// The base's index file, HEAD, and refs but our own.
-async fn git_state(bed: &Bed) -> (Vec<u8>, String, String) {
+async fn git_state(bed: &Bed) -> (Vec<u8>, String) {
     let index = std::fs::read(bed.base.repo.git_dir.join("index")).unwrap_or_default();
-    let refs = bed.base.run(&["for-each-ref", "--format=%(refname) %(objectname)"]).await;
-    let refs = refs.lines().filter(|line| !line.starts_with("refs/patchbay/")).collect();
-    (index, bed.base.run(&["rev-parse", "HEAD"]).await, refs)
+    let refs = bed.base.run(&["show-ref", "--head"]).await;
+    let refs: Vec<&str> = refs.lines().filter(|line| !line.contains(" refs/patchbay/")).collect();
+    (index, refs.join("\n"))
 }
 
 pub(super) async fn entries(bed: &Bed, tree: &str) -> BTreeMap<GitPath, Entry> {
@@ -126,35 +126,46 @@ async fn tree_on_disk(bed: &Bed) -> String {
     run("write-tree").ok().await.unwrap().line()
 }
 
-/// Applies, with a yes to every uncommitted edit, and demands that it was exact.
-pub(super) async fn exact(bed: &Bed) -> Result<super::super::Applied, String> {
-    let yes = vec!["*".to_owned()];
-    let repo = &bed.base.repo;
-    let preview = bed.integrations.preview(repo, &bed.worker, &yes).await;
-    let preview = preview.map_err(|e| format!("no preview: {e}"))?;
+/// The trees of an exact apply: of the base before and after, and the worker's.
+pub(super) struct Exactly {
+    pub(super) was: BTreeMap<GitPath, Entry>,
+    pub(super) is: BTreeMap<GitPath, Entry>,
+    pub(super) theirs: BTreeMap<GitPath, Entry>,
+}
+
+/// Previews and applies, with a yes to every uncommitted edit, and demands that it was exact.
+async fn exact(bed: &Bed) -> Result<Exactly, String> {
+    let yes = ["*".to_owned()];
+    let preview = bed.integrations.preview(&bed.base.repo, &bed.worker, &yes).await;
+    exact_as(bed, &preview.map_err(|e| format!("no preview: {e}"))?).await
+}
+
+/// Applies what was previewed.
+pub(super) async fn exact_as(
+    bed: &Bed,
+    preview: &super::super::Preview,
+) -> Result<Exactly, String> {
     if !preview.can_apply {
-        return Err(format!("{:?} {:?}", preview.reason, conflicts(&preview)));
+        return Err(format!("{:?} {:?}", preview.reason, conflicts(preview)));
     }
     let (files, git) = (by_path(bed.root()), git_state(bed).await);
     let mut request = bed.request(preview.token.as_ref().unwrap());
-    request.accepted_dirty = yes;
-    let applied = bed.integrations.apply(repo, request).await;
+    request.accepted_dirty = vec!["*".to_owned()];
+    let applied = bed.integrations.apply(&bed.base.repo, request).await;
     let applied = applied.map_err(|e| format!("not applied: {e}"))?;
     same(&git, &git_state(bed).await, "index, HEAD or refs")?;
     same(&tree_on_disk(bed).await, &applied.tree_after, "the tree on the disk")?;
-    paths_are_exact(bed, &applied, &files).await?;
-    Ok(applied)
+    let was = entries(bed, &applied.tree_before).await;
+    let is = entries(bed, &applied.tree_after).await;
+    let theirs = entries(bed, &applied.snapshot.tree).await;
+    let exactly = Exactly { was, is, theirs };
+    paths_are_exact(bed, &exactly, &files)?;
+    Ok(exactly)
 }
 
 /// Untouched paths are as they were; those of the worker are as the worker has them, byte and mode.
-async fn paths_are_exact(
-    bed: &Bed,
-    applied: &super::super::Applied,
-    before: &Files,
-) -> Result<(), String> {
-    let (was, is) =
-        (entries(bed, &applied.tree_before).await, entries(bed, &applied.tree_after).await);
-    let theirs = entries(bed, &applied.snapshot.tree).await;
+fn paths_are_exact(bed: &Bed, exactly: &Exactly, before: &Files) -> Result<(), String> {
+    let Exactly { was, is, theirs } = exactly;
     let (now, worker) = (by_path(bed.root()), by_path(&bed.tree.path));
     let mut affected = BTreeSet::new();
     for path in was.keys().chain(is.keys()) {

@@ -1,6 +1,8 @@
 //! `codex_worker_integrate`: a worker's accepted result into the base checkout.
 
+use super::integrate_checks::run_checks;
 use super::integrate_view::{ChangeView, listed, preview_text, preview_view, short, why};
+use super::receipt_view::ReceiptView;
 use super::worker::cleaned;
 use crate::config::ToolMode;
 use crate::git::{GitPath, Repo};
@@ -44,6 +46,10 @@ pub(super) struct IntegrateArgs {
     undo: Option<bool>,
     /// To the worker.
     send_conflicts: Option<bool>,
+    /// Run these checks of the operator first.
+    #[serde(default)]
+    #[schemars(length(max = 20))]
+    checks: Vec<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -85,6 +91,10 @@ pub(super) struct Integrated {
     #[schemars(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     conflicts_sent: Option<usize>,
+    /// Of checks that were run on exactly this result.
+    #[schemars(skip)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    receipts: Vec<ReceiptView>,
 }
 
 /// Words stand at the members of the type; hosts need the top level only.
@@ -110,7 +120,8 @@ fn integrate_tool() -> ToolSpec {
                 return cleaned(&call, send_conflicts(&call, &repo, &worker, args)).await;
             }
             let hides = |path: &GitPath| call.app.context.hides(path.as_bytes());
-            integrate(&call.app.integrations, &hides, &repo, &worker, args).await
+            let integrations = &call.app.integrations;
+            cleaned(&call, integrate(integrations, &hides, &repo, &worker, args)).await
         },
     )
 }
@@ -136,6 +147,13 @@ pub(super) async fn integrate(
 ) -> Result<Answer, ToolError> {
     let target = target_of(&args)?;
     let undo = args.undo == Some(true);
+    if !args.checks.is_empty() {
+        if undo {
+            return Err(ToolError::invalid("an undo is not checked"));
+        }
+        let (accepted, names) = (&args.accepted_dirty_base, &args.checks);
+        run_checks(integrations, hides, repo, worker, &target, accepted, names).await?;
+    }
     let Some(token) = args.preview_token else {
         let accepted = &args.accepted_dirty_base;
         let preview = match undo {
@@ -153,6 +171,7 @@ pub(super) async fn integrate(
         target,
         message: Some(args.message.filter(|text| !text.trim().is_empty()).unwrap_or(usual)),
         author: args.author,
+        checks: args.checks,
         undo,
     };
     match integrations.apply(repo, request).await {
@@ -160,6 +179,13 @@ pub(super) async fn integrate(
         Err(IntegrationError::PreviewStale(preview)) => Err(stale(worker, &preview, hides)),
         Err(IntegrationError::NotApplicable(preview)) => {
             Err(not_applicable(worker, &preview, hides))
+        }
+        Err(error @ IntegrationError::ChecksRequired { .. }) => {
+            let shown = ToolError::from(&error);
+            let IntegrationError::ChecksRequired { preview, missing } = error else {
+                return Err(shown);
+            };
+            Err(with_preview(shown, worker, &preview, hides).with("missing_checks", missing))
         }
         Err(error) => Err(error.into()),
     }
@@ -181,8 +207,10 @@ async fn send_conflicts(
     args: IntegrateArgs,
 ) -> Result<Answer, ToolError> {
     let target = target_of(&args)?;
-    if args.undo == Some(true) || args.preview_token.is_some() {
-        return Err(ToolError::invalid("send_conflicts goes with neither undo nor preview_token"));
+    if args.undo == Some(true) || args.preview_token.is_some() || !args.checks.is_empty() {
+        return Err(ToolError::invalid(
+            "send_conflicts goes with neither undo, checks nor preview_token",
+        ));
     }
     let hides = |path: &GitPath| call.app.context.hides(path.as_bytes());
     let handed = match call.app.integrations.hand_conflicts(repo, &worker.id, &target).await {
@@ -234,6 +262,7 @@ impl Integrated {
             commit: None,
             undone: None,
             conflicts_sent: None,
+            receipts: Vec::new(),
         }
     }
 }
@@ -262,6 +291,7 @@ fn integrated(
         target: target.or_else(|| Some("checkout".to_owned())),
         commit: applied.commit.clone(),
         undone: undone.then_some(true),
+        receipts: listed(&applied.receipts),
         ..Integrated::of(worker)
     };
     let again = if applied.replay { " (by an earlier call with this key)" } else { "" };
@@ -273,7 +303,11 @@ fn integrated(
     Answer::new(&view, text)
 }
 
-fn preview_required(worker: &WorkerRow, preview: &Preview, hides: Hides<'_>) -> ToolError {
+pub(super) fn preview_required(
+    worker: &WorkerRow,
+    preview: &Preview,
+    hides: Hides<'_>,
+) -> ToolError {
     if preview.token.is_none() {
         return not_applicable(worker, preview, hides);
     }
@@ -300,7 +334,7 @@ fn stale(worker: &WorkerRow, preview: &Preview, hides: Hides<'_>) -> ToolError {
     with_preview(ToolError::new("preview_stale", message, hint), worker, preview, hides)
 }
 
-fn not_applicable(worker: &WorkerRow, preview: &Preview, hides: Hides<'_>) -> ToolError {
+pub(super) fn not_applicable(worker: &WorkerRow, preview: &Preview, hides: Hides<'_>) -> ToolError {
     let reason = preview.reason.unwrap_or("unknown");
     let hint = match reason {
         "turn_active" => {

@@ -1,5 +1,6 @@
 //! What an integration would do or has done, as hosts see it; shared with `codex_worker_inspect`.
 
+use super::receipt_view::ReceiptView;
 use crate::git::{Change, GitPath};
 use crate::integration::{Conflict, ConflictSide, Preview};
 use crate::worktree::SnapshotNotes;
@@ -120,6 +121,9 @@ struct PreviewView<'a> {
     base_revision: String,
     worker_base_revision: String,
     worker_committed: bool,
+    /// Checks of exactly this result.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    receipts: Vec<ReceiptView>,
     not_included: NotIncluded,
 }
 
@@ -150,6 +154,7 @@ pub(super) fn preview_view(
         base_revision: short(&preview.base_head),
         worker_base_revision: short(&preview.worker_base),
         worker_committed: preview.worker_committed,
+        receipts: listed(&preview.receipts),
         not_included: not_included(&preview.notes),
     };
     match serde_json::to_value(view) {
@@ -172,6 +177,9 @@ pub(super) fn preview_text(name: &str, preview: &Preview) -> String {
     }
     for conflict in preview.conflicts.iter().take(20) {
         text.push_str(&format!("\n  conflict ({}): {}", conflict.kind, conflict.path.lossy()));
+    }
+    for receipt in preview.receipts.iter().take(1) {
+        text.push_str(&format!("\nChecks of this result: {}.", receipt.state));
     }
     if preview.base_moved {
         text.push_str(

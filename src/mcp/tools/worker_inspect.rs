@@ -1,6 +1,7 @@
 //! `codex_worker_inspect`: one worker, from all sides.
 
 use super::integrate_view::{ChangeView, listed, preview_text, preview_view};
+use super::receipt_view::{ReceiptView, receipts_text};
 use super::worker::{cleaned, target};
 use super::worker_approvals::{approval_view, approvals_text};
 use super::worker_log;
@@ -32,6 +33,7 @@ enum View {
     Queue,
     Approvals,
     IntegrationPreview,
+    Receipt,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -42,7 +44,7 @@ struct InspectArgs {
     /// Repository of the name.
     repo_path: Option<String>,
     /// report: its words. changes, diff, file: its files when its last turn ended. log: its journal.
-    /// queue: waiting messages. approvals: what it asks for. integration_preview: what an apply would do, with its token.
+    /// queue: waiting messages. approvals: what it asks for. integration_preview: what an apply would do, with its token. receipt: checks.
     #[serde(default)]
     #[schemars(extend("default" = "report"))]
     view: View,
@@ -120,6 +122,7 @@ async fn inspect(call: &Call, args: InspectArgs) -> Result<Answer, ToolError> {
         View::Queue => seen.queue().await,
         View::Approvals => seen.approvals().await,
         View::IntegrationPreview => seen.preview().await,
+        View::Receipt => seen.receipts().await,
     }
 }
 
@@ -294,6 +297,25 @@ impl Seen<'_> {
             .with("applied", false)
             .with_all(preview_view(&preview, &|path| app.context.hides(path.as_bytes())))
             .answer(text)
+    }
+
+    async fn receipts(&self) -> Result<Answer, ToolError> {
+        let integrations = &self.call.app.integrations;
+        let receipts = integrations.receipts(&self.worker.id).await?;
+        let (names, required) = match integrations.checks() {
+            Some(checks) => (checks.commands.keys().collect(), checks.require_checks.clone()),
+            None => (Vec::new(), Vec::new()),
+        };
+        let text = receipts_text(&self.worker.name, &receipts);
+        let cleaner = Cleaner::of(&self.call.app.state, self.look);
+        let shown: Vec<ReceiptView> = receipts.iter().take(10).map(ReceiptView::from).collect();
+        let mut shown = json!(shown);
+        cleaner.value(&mut shown);
+        self.view("receipt", false)
+            .with("receipts", shown)
+            .with("checks", names)
+            .with("required_checks", required)
+            .answer(cleaner.text(&text))
     }
 
     fn path(&self) -> Result<Option<GitPath>, ToolError> {

@@ -44,7 +44,7 @@ async fn in_an_apply(victim: Victim) {
 }
 
 /// Repeats a call until the base is not held by the recovery any more.
-async fn settled(client: &Client, apply: &Value) -> Value {
+pub(super) async fn settled(client: &Client, apply: &Value) -> Value {
     for _ in 0..2000 {
         let outcome = client.call("codex_worker_integrate", apply.clone()).await;
         if outcome.code() != "repo_busy" {

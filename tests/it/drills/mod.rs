@@ -3,6 +3,7 @@
 
 mod apply;
 mod message;
+mod target;
 mod way;
 
 use crate::support::{Bed, Client, Era, Step, Victim, script};

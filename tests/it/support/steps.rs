@@ -20,6 +20,8 @@ pub enum Step<'a> {
     Say(&'a str),
     /// The same, but after a first piece it waits until the test opens the gate.
     SayHalf(&'a str, &'a str),
+    /// What follows is for the next message that has no script of its own.
+    NextMessage,
 }
 
 /// A brief whose marker makes the scripted model do these steps.
@@ -39,6 +41,7 @@ pub fn script(words: &str, steps: &[Step<'_>]) -> String {
             }
             Step::Say(text) => json!({ "say": text }),
             Step::SayHalf(text, gate) => json!({ "say": text, "gate": gate }),
+            Step::NextMessage => json!({ "next_message": true }),
         })
         .collect();
     let b64 = base64::engine::general_purpose::STANDARD.encode(json!(list).to_string());

@@ -97,6 +97,18 @@ async fn line_ends_with_autocrlf() {
             before: &[&["config", "core.autocrlf", "false"]],
             ..LINE_ENDS
         },
+        Row {
+            // Git keeps CRLF where the index has it: the worker's has, the base's has not.
+            name: "CRLF that only the worker's index holds",
+            before: &[&["config", "core.autocrlf", "true"]],
+            work: |top| {
+                write(top, "a", b"1\r\n2\r\n");
+                write(top, "new", b"1\r\n");
+            },
+            worker_git: &[&["-c", "core.autocrlf=false", "add", "a", "new"]],
+            end: End::Refused(&["filters a", "filters new"]),
+            ..ROW
+        },
     ])
     .await;
 }
