@@ -1,7 +1,7 @@
 use super::diff::entry_from;
 use super::stage::split_paths;
 use super::{Change, Entry, GitError, GitPath, MODE_SUBMODULE, Output, Stage};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
@@ -90,6 +90,16 @@ impl Stage {
             Some((GitPath::new(*path), Entry { mode, oid: oid.to_owned() }))
         };
         Ok(records.filter_map(read).collect())
+    }
+
+    /// The paths at which the disk is not as the index says, ignored ones left out; told by the times of
+    /// files first, by their content where those differ.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn unlike_the_disk(&self) -> Result<BTreeSet<GitPath>, GitError> {
+        let which = ["--modified", "--deleted", "--others"];
+        Ok(self.unlike_the_index(&which, &[]).await?.into_iter().collect())
     }
 
     /// The files of attributes that the index has.

@@ -1,4 +1,4 @@
-//! Workers: named, durable colleagues. Acceptance, the queue, the life of a turn, stop, views.
+//! Workers: named, durable colleagues. Acceptance, the queue, the life of a turn, stop, views, overlap.
 //!
 //! Owns the way of a turn: claimed, prepared (worktree, thread), run, its events journalled, its end
 //! decided once, its worktree snapshotted, its report stored. It never writes a base checkout and never
@@ -15,6 +15,7 @@ mod hold;
 mod instructions;
 mod look;
 mod message;
+mod overlap;
 mod prepare;
 mod pump;
 mod recover;
@@ -36,6 +37,7 @@ pub use changes::{ChangeBase, WorkerChanges};
 pub use error::WorkerError;
 pub use look::{IntegrationState, Look, Messaging};
 pub use message::{Delivered, Delivery, MessageRequest};
+pub use overlap::Overlap;
 pub use room::{Workers, WorkersDeps};
 pub use rules::{Choice, MAX_BRIEF, MAX_NAME};
 pub use start::{StartRequest, Started};

@@ -1,5 +1,6 @@
 use super::WorkerError;
 use super::active::ActiveTurns;
+use super::overlap::Touched;
 use crate::backend::Backend;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -47,6 +48,7 @@ pub(super) struct Room {
     /// Something may be claimed.
     pub(super) wake: Notify,
     pub(super) active: ActiveTurns,
+    pub(super) touched: Touched,
     pub(super) tasks: TaskTracker,
     /// The engine lets go of its turns; they go on without it.
     pub(super) leave: CancellationToken,
@@ -66,6 +68,7 @@ impl Workers {
                 retry_login: AtomicBool::new(false),
                 wake: Notify::new(),
                 active: ActiveTurns::default(),
+                touched: Touched::default(),
                 tasks: TaskTracker::new(),
                 leave: CancellationToken::new(),
                 closing: CancellationToken::new(),

@@ -13,6 +13,7 @@ mod raw;
 mod snapshot;
 mod take;
 mod throwaway;
+mod touched;
 mod worktrees;
 
 #[cfg(test)]

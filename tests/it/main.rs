@@ -27,6 +27,7 @@ mod lifecycle;
 mod loops;
 mod manage;
 mod neighbours;
+mod overlap;
 mod read_only;
 mod receipts;
 mod scripted;

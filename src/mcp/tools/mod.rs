@@ -9,6 +9,7 @@ mod context_git;
 mod integrate;
 mod integrate_checks;
 mod integrate_view;
+mod overlap_view;
 mod receipt_view;
 mod worker;
 mod worker_approvals;

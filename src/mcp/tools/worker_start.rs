@@ -1,5 +1,6 @@
 //! `codex_worker_start`: a new colleague.
 
+use super::overlap_view::{overlap_view, overlap_words};
 use super::worker::cleaned;
 use super::worker_views::WorkerView;
 use crate::config::ToolMode;
@@ -64,7 +65,15 @@ async fn start(call: &Call, args: StartArgs) -> Result<Answer, ToolError> {
     };
     let started = app.workers.start(request).await?;
     let look = app.workers.look(&started.worker).await?;
-    let note = note_of(&started);
+    let mut note = note_of(&started);
+    let others = match args.workspace_mode {
+        WorkerMode::IsolatedWrite => app.workers.touched_by_others(&started.worker).await?,
+        WorkerMode::ReadOnly => Vec::new(),
+    };
+    if !others.is_empty() {
+        let words = overlap_words(&others);
+        note.push_str(&format!(" Others have changed files that are not in the base: {words}."));
+    }
     let text = format!("{} is accepted ({}). {note}", started.worker.name, started.worker.id);
     let mut view = WorkerView::of(call, &look, false)
         .with("accepted", true)
@@ -73,6 +82,9 @@ async fn start(call: &Call, args: StartArgs) -> Result<Answer, ToolError> {
         .note(note);
     if let Some(count) = started.base_dirty {
         view = view.with("base_dirty_count", count);
+    }
+    if !others.is_empty() {
+        view = view.with("touched_by_others", overlap_view(&others));
     }
     view.answer(text)
 }

@@ -1,14 +1,17 @@
 //! `codex_worker_list`, `codex_worker_status`, `codex_worker_wait`: the team at a glance.
 
+use super::overlap_view::{overlap_view, overlap_words};
 use super::worker::{cleaned, target};
 use super::worker_views::{bare, brief_view, status_line};
 use crate::config::ToolMode;
+use crate::ids::WorkerId;
 use crate::mcp::{Answer, Call, Hints, ToolError, ToolSpec, tool};
-use crate::store::{Scope, StateCount, WorkerFilter};
-use crate::worker::{Look, Until, WaitQuery, Waited};
+use crate::store::{Scope, StateCount, WorkerFilter, WorkerRow};
+use crate::worker::{Look, Overlap, Until, WaitQuery, Waited};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// Workers that changed this recently are in scope `current`, in milliseconds.
@@ -159,7 +162,8 @@ fn wait_tool() -> ToolSpec {
 async fn list(call: &Call, args: TeamArgs, previews: bool) -> Result<Answer, ToolError> {
     let filter = filter_of(call, &args).await?;
     let limit = args.limit.unwrap_or(PAGE).clamp(1, 200);
-    let (team, text) = team(call, &filter, limit, previews).await?;
+    let tell = if previews { Tell::Everything } else { Tell::Status };
+    let (team, text) = team(call, &filter, limit, tell).await?;
     Answer::new(&team, text)
 }
 
@@ -188,7 +192,7 @@ async fn wait(call: &Call, args: WaitArgs) -> Result<Answer, ToolError> {
     let filter = filter_of(call, &shown).await?;
     query.repo_key.clone_from(&filter.repo_key);
     let waited = workers.wait(&query, Duration::from_secs(asked)).await?;
-    let (mut team, mut text) = team(call, &filter, PAGE, false).await?;
+    let (mut team, mut text) = team(call, &filter, PAGE, Tell::Changes).await?;
     team.waited_seconds = Some((waited.took.as_secs_f64() * 1000.0).round() / 1000.0);
     team.changed = Some(waited.happened);
     team.note = wait_note(asked, workers.longest_wait().as_secs(), &waited);
@@ -242,11 +246,22 @@ fn cursor_of(text: &str) -> Result<(i64, String), ToolError> {
     parts.ok_or_else(|| ToolError::invalid("cursor is not a next_cursor of this tool"))
 }
 
+/// How much is told of each worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tell {
+    /// The report too, and who touches the same files.
+    Everything,
+    /// Who touches the same files.
+    Status,
+    /// What the rows say: a wait looks at no worktree.
+    Changes,
+}
+
 async fn team(
     call: &Call,
     filter: &WorkerFilter,
     limit: u32,
-    previews: bool,
+    tell: Tell,
 ) -> Result<(Team, String), ToolError> {
     let workers = &call.app.workers;
     let revision = workers.revision();
@@ -261,9 +276,14 @@ async fn team(
     // Those at work first; within that, the last changed first.
     looks.sort_by_key(|look| !look.worker().state.is_active());
     let summary = summary(&counts);
-    let text = team_text(&summary, &looks, hidden);
+    let rows: Vec<&WorkerRow> = looks.iter().map(Look::worker).collect();
+    let overlaps = match tell {
+        Tell::Changes => HashMap::new(),
+        Tell::Everything | Tell::Status => workers.overlaps(&rows).await?,
+    };
+    let text = team_text(&summary, &looks, &overlaps, hidden);
     let team = Team {
-        workers: looks.iter().map(|look| shown(call, look, previews)).collect(),
+        workers: looks.iter().map(|look| shown(call, look, tell, &overlaps)).collect(),
         count: looks.len(),
         active: counts.iter().filter(|c| c.state.is_active()).map(|c| c.count).sum(),
         counts: counts_view(&counts),
@@ -280,10 +300,13 @@ async fn team(
 }
 
 /// A worker in a result: `codex_worker_list` tells more of it than the status.
-fn shown(call: &Call, look: &Look, previews: bool) -> Value {
+fn shown(call: &Call, look: &Look, tell: Tell, overlaps: &Overlaps) -> Value {
     let mut view = brief_view(call, look);
+    if let Some(others) = overlaps.get(&look.worker().id) {
+        view["overlaps"] = overlap_view(others);
+    }
     let slim = ["report_preview", "owner_label", "latest_message", "archived", "reasoning_effort"];
-    if let (false, Some(members)) = (previews, view.as_object_mut()) {
+    if let (true, Some(members)) = (tell != Tell::Everything, view.as_object_mut()) {
         members.retain(|name, _| !slim.contains(&name.as_str()));
     }
     view
@@ -327,11 +350,16 @@ fn suggested(counts: &[StateCount]) -> &'static str {
     }
 }
 
-fn team_text(summary: &str, looks: &[Look], hidden: i64) -> String {
+type Overlaps = HashMap<WorkerId, Vec<Overlap>>;
+
+fn team_text(summary: &str, looks: &[Look], overlaps: &Overlaps, hidden: i64) -> String {
     let mut text = summary.to_owned();
     for look in looks {
         text.push_str("\n- ");
         text.push_str(&status_line(look));
+        if let Some(others) = overlaps.get(&look.worker().id) {
+            text.push_str(&format!("\n  the same files as {}", overlap_words(others)));
+        }
     }
     if hidden > 0 {
         text.push_str(&format!("\n{hidden} more worker(s) with scope=all."));
