@@ -126,14 +126,11 @@ async fn wait(effort: Effort) -> Vec<Row> {
         what: "wait after a change of state",
         unit: "ms",
         comparator: "bare rmcp woken by a bell",
-        limit: Some(12.0),
+        limit: Some(100.0),
         bound: Bound::Below(50.0),
     };
     let what = "wait after a worker's message, journal and all";
-    vec![
-        states.cost(about),
-        words.cost(About { key: "wait_message", what, limit: Some(100.0), ..about }),
-    ]
+    vec![states.cost(about), words.cost(About { key: "wait_message", what, ..about })]
 }
 
 /// Milliseconds from the begin of the change to the end of a wait that was there before.
