@@ -90,7 +90,11 @@ fn in_order(one: &Node, other: &Node) -> Ordering {
 /// Compares paths name by name: a `/` is less than every byte of a name.
 fn by_component(one: &Path, other: &Path) -> Ordering {
     let (one, other) = (one.as_os_str().as_bytes(), other.as_os_str().as_bytes());
-    let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    // Neighbours share most of their path: it is passed over in larger steps.
+    let eights = one.chunks_exact(8).zip(other.chunks_exact(8)).take_while(|(a, b)| a == b);
+    let from = 8 * eights.count();
+    let rest = one[from..].iter().zip(&other[from..]).take_while(|(a, b)| a == b);
+    let same = from + rest.count();
     let byte = |path: &[u8]| path.get(same).map(|b| if *b == b'/' { 0 } else { *b });
     byte(one).cmp(&byte(other))
 }
@@ -101,6 +105,8 @@ mod tests {
 
     #[test]
     fn a_directory_comes_before_names_that_go_on() {
+        let long = ["some/long/path.b", "some/long/path/b", "some/long/path"].map(Path::new);
+        assert!(by_component(long[2], long[1]).is_lt() && by_component(long[1], long[0]).is_lt());
         let mut paths = ["a.b", "a/b", "a", "a-/c", "a-", "b", "a/b/c", "a/b-"].map(Path::new);
         paths.sort_by(|one, other| by_component(one, other));
         assert_eq!(paths, ["a", "a/b", "a/b/c", "a/b-", "a-", "a-/c", "a.b", "b"].map(Path::new));

@@ -3,6 +3,7 @@ use super::beneath::Beneath;
 use crate::paths::{AllowedRoots, PathError, RepoPath};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use rustix::io::Errno;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -11,9 +12,55 @@ use std::sync::Arc;
 /// Which paths a chat may see. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
-    blocked: Arc<GlobSet>,
+    blocked: Arc<Blocked>,
     count: usize,
     private: Vec<PathBuf>,
+}
+
+/// Globs without regard to ASCII case. A walk asks them of every entry, so each is looked for only where it
+/// can hit, and as small letters in small letters: then names and endings are looked up, not searched.
+#[derive(Debug)]
+struct Blocked {
+    /// Within one name.
+    names: GlobSet,
+    /// Over several.
+    paths: GlobSet,
+    /// Those whose meaning small letters could change.
+    odd: GlobSet,
+}
+
+impl Blocked {
+    fn new<'a>(globs: impl Iterator<Item = &'a str>) -> Result<Self, globset::Error> {
+        let mut sets = [(); 3].map(|()| GlobSetBuilder::new());
+        for glob in globs {
+            // `**/x` is `x` in every directory.
+            let name = glob.strip_prefix("**/").unwrap_or(glob);
+            // A class may reach from a capital to a sign.
+            let (which, text) = match (glob.contains(['[', '\\']), name.contains('/')) {
+                (true, _) => (2, glob.to_owned()),
+                (false, true) => (1, glob.to_ascii_lowercase()),
+                (false, false) => (0, name.to_ascii_lowercase()),
+            };
+            let mut built = GlobBuilder::new(&text);
+            built.literal_separator(true).case_insensitive(which == 2);
+            sets[which].add(built.build()?);
+        }
+        let [names, paths, odd] = sets;
+        Ok(Self { names: names.build()?, paths: paths.build()?, odd: odd.build()? })
+    }
+
+    /// Whether a path, or its last name, is hit.
+    fn hit(&self, path: &Path) -> bool {
+        let hits = |set: &GlobSet, path: &Path, name: &OsStr| {
+            !set.is_empty() && (set.is_match(path) || set.is_match(name))
+        };
+        let small = path.as_os_str().to_ascii_lowercase();
+        let (name, small) = (path.file_name().unwrap_or_default(), Path::new(&small));
+        let small_name = small.file_name().unwrap_or_default();
+        self.names.is_match(small_name)
+            || hits(&self.paths, small, small_name)
+            || hits(&self.odd, path, name)
+    }
 }
 
 impl Guard {
@@ -21,16 +68,9 @@ impl Guard {
     /// compared with the relative path and with the name, of the path and of each of its parents,
     /// without regard to case (a file system may not regard it either).
     pub(super) fn new(globs: &[String]) -> Result<Self, ContextError> {
-        let mut set = GlobSetBuilder::new();
-        for glob in globs.iter().map(String::as_str).chain([".git"]) {
-            let built = GlobBuilder::new(glob)
-                .literal_separator(true)
-                .case_insensitive(true)
-                .build()
-                .map_err(|error| ContextError::Pattern(error.to_string()))?;
-            set.add(built);
-        }
-        let blocked = set.build().map_err(|error| ContextError::Pattern(error.to_string()))?;
+        let all = globs.iter().map(String::as_str).chain([".git"]);
+        let blocked =
+            Blocked::new(all).map_err(|error| ContextError::Pattern(error.to_string()))?;
         Ok(Self { blocked: Arc::new(blocked), count: globs.len(), private: Vec::new() })
     }
 
@@ -58,8 +98,7 @@ impl Guard {
 
     /// As [`Guard::is_blocked`] for a path whose parents were checked already.
     pub(super) fn hits(&self, relative: &Path) -> bool {
-        self.blocked.is_match(relative)
-            || relative.file_name().is_some_and(|name| self.blocked.is_match(Path::new(name)))
+        self.blocked.hit(relative)
     }
 
     /// Takes a path of a chat to one relative to `root`, by its letters alone: an absolute path
@@ -139,6 +178,34 @@ mod tests {
         }
         for shown in ["", ".gitignore", "src/env", "environment", "key", "git/config"] {
             assert!(!guard.is_blocked(Path::new(shown)), "{shown}");
+        }
+    }
+
+    #[test]
+    fn any_glob_is_without_regard_to_case() {
+        let globs =
+            ["Keys/**", "*.[A-C]x", "\\Z*", "ÄRGER-*", "{One,two}.txt", "{c/d,e}.md", "**/a/Deep"]
+                .map(str::to_owned);
+        let guard = Guard::new(&globs).unwrap();
+        for hidden in [
+            "kEYS/a",
+            "y.bX",
+            "y.CX",
+            "zoo",
+            "Zoo",
+            "ÄRGER-x",
+            "ÄRgEr-1",
+            "oNE.TXT",
+            "x/two.txt",
+            "E.md",
+            "x/e.md",
+            "C/d.md",
+            "x/A/deep",
+        ] {
+            assert!(guard.hits(Path::new(hidden)), "{hidden}");
+        }
+        for shown in ["keys", "y.dx", "a/zoo/b", "two.text", "x/c/d.md", "deep"] {
+            assert!(!guard.hits(Path::new(shown)), "{shown}");
         }
     }
 
