@@ -8,7 +8,9 @@ mod blobs;
 mod diff;
 mod error;
 mod index;
+mod known;
 mod path;
+mod pen;
 mod program;
 mod read;
 mod read_diff;
@@ -25,6 +27,7 @@ pub use diff::{
 };
 pub use error::GitError;
 pub use path::GitPath;
+pub use pen::{NewCommit, Pen};
 pub use program::{Git, GitRun, Output};
 pub use read::Page;
 pub use read_diff::{DiffScope, DiffStat};

@@ -1,10 +1,13 @@
 use super::GitError;
+use super::known::Known;
 use crate::paths::Env;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, Command};
 
 /// Settings that no repository may turn back on: nothing of the repository's own runs.
 const SAFE: &[&str] = &[
@@ -38,6 +41,7 @@ const SAFE: &[&str] = &[
 pub struct Git {
     program: Arc<PathBuf>,
     env: Arc<Vec<(OsString, OsString)>>,
+    pub(super) known: Known,
 }
 
 impl Git {
@@ -59,7 +63,8 @@ impl Git {
         ] {
             vars.push((name.into(), value.into()));
         }
-        Self { program: Arc::new(PathBuf::from("git")), env: Arc::new(vars) }
+        let program = Arc::new(found(env));
+        Self { program, env: Arc::new(vars), known: Known::default() }
     }
 
     /// Begins a run of `git <verb>` in `dir`.
@@ -76,6 +81,17 @@ impl Git {
     }
 }
 
+/// Git's own place. A name would be looked for at each start, in a copy of this whole process (`fork`),
+/// because the environment is another one; a place is started without a copy.
+fn found(env: &Env) -> PathBuf {
+    let directories = env.get("PATH").map(std::env::split_paths).into_iter().flatten();
+    let mut places = directories.filter(|dir| dir.is_absolute()).map(|dir| dir.join("git"));
+    let runs = |place: &PathBuf| {
+        place.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    places.find(runs).unwrap_or_else(|| PathBuf::from("git"))
+}
+
 /// One run of git that is being put together.
 #[derive(Debug)]
 pub struct GitRun {
@@ -86,6 +102,43 @@ pub struct GitRun {
     env: Vec<(OsString, OsString)>,
     config: Vec<String>,
     stdin: Option<Vec<u8>>,
+}
+
+/// A run of git that waits for its input. It dies with the value.
+#[derive(Debug)]
+pub(super) struct Begun {
+    verb: String,
+    child: Child,
+}
+
+impl Begun {
+    /// Gives it its input, and waits for its end; an exit code other than 0 is an error.
+    ///
+    /// # Errors
+    /// As [`GitRun::ok`].
+    pub(super) async fn end(self, stdin: Vec<u8>) -> Result<Output, GitError> {
+        finish(self.child, Some(stdin)).await?.checked(self.verb)
+    }
+}
+
+/// Feeds a child and waits for its end.
+async fn finish(mut child: Child, stdin: Option<Vec<u8>>) -> Result<Output, GitError> {
+    let feed = child.stdin.take().zip(stdin);
+    let feeding = async {
+        if let Some((mut pipe, bytes)) = feed {
+            // A child that stops reading early says why with its exit code.
+            let _ = pipe.write_all(&bytes).await;
+            let _ = pipe.shutdown().await;
+        }
+    };
+    let ((), output) = tokio::join!(feeding, child.wait_with_output());
+    let output = output.map_err(GitError::NoProgram)?;
+    let shown = &output.stderr[..output.stderr.len().min(4096)];
+    Ok(Output {
+        code: output.status.code().unwrap_or(-1),
+        stdout: output.stdout,
+        stderr: String::from_utf8_lossy(shown).trim().to_owned(),
+    })
 }
 
 /// What a run of git left behind.
@@ -104,6 +157,13 @@ impl Output {
     #[must_use]
     pub fn line(&self) -> String {
         String::from_utf8_lossy(&self.stdout).trim_end_matches('\n').to_owned()
+    }
+
+    fn checked(self, verb: String) -> Result<Self, GitError> {
+        match self.code {
+            0 => Ok(self),
+            code => Err(GitError::Failed { verb, code, stderr: self.stderr }),
+        }
     }
 }
 
@@ -148,23 +208,8 @@ impl GitRun {
     /// # Errors
     /// [`GitError::NoProgram`] when git cannot be started or its pipes break.
     pub async fn output(self) -> Result<Output, GitError> {
-        let mut child = self.command().spawn().map_err(GitError::NoProgram)?;
-        let feed = child.stdin.take().zip(self.stdin);
-        let feeding = async {
-            if let Some((mut pipe, bytes)) = feed {
-                // A child that stops reading early says why with its exit code.
-                let _ = pipe.write_all(&bytes).await;
-                let _ = pipe.shutdown().await;
-            }
-        };
-        let ((), output) = tokio::join!(feeding, child.wait_with_output());
-        let output = output.map_err(GitError::NoProgram)?;
-        let shown = &output.stderr[..output.stderr.len().min(4096)];
-        Ok(Output {
-            code: output.status.code().unwrap_or(-1),
-            stdout: output.stdout,
-            stderr: String::from_utf8_lossy(shown).trim().to_owned(),
-        })
+        let child = self.command().spawn().map_err(GitError::NoProgram)?;
+        finish(child, self.stdin).await
     }
 
     /// Runs; an exit code other than 0 is an error.
@@ -173,12 +218,17 @@ impl GitRun {
     /// [`GitError::Failed`] with git's own words, or [`GitError::NoProgram`].
     pub async fn ok(self) -> Result<Output, GitError> {
         let verb = self.verb.clone();
-        let output = self.output().await?;
-        if output.code == 0 {
-            Ok(output)
-        } else {
-            Err(GitError::Failed { verb, code: output.code, stderr: output.stderr })
-        }
+        self.output().await?.checked(verb)
+    }
+
+    /// Starts now what gets its input later: what git does before it reads is done by then.
+    ///
+    /// # Errors
+    /// [`GitError::NoProgram`] when git cannot be started.
+    pub(super) fn begin(self) -> Result<Begun, GitError> {
+        let run = self.stdin(Vec::new());
+        let child = run.command().spawn().map_err(GitError::NoProgram)?;
+        Ok(Begun { verb: run.verb, child })
     }
 
     pub(super) fn verb(&self) -> &str {
@@ -186,8 +236,8 @@ impl GitRun {
     }
 
     #[allow(clippy::disallowed_methods)] // the one place where git is spawned
-    pub(super) fn command(&self) -> tokio::process::Command {
-        let mut command = tokio::process::Command::new(self.git.program.as_ref());
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(self.git.program.as_ref());
         command.current_dir(&self.dir).env_clear().envs(self.git.env.iter().cloned());
         command.envs(self.env.iter().cloned());
         for setting in SAFE.iter().copied().chain(self.config.iter().map(String::as_str)) {

@@ -1,3 +1,4 @@
+use super::known::Stamp;
 use super::{Git, GitError};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
@@ -45,11 +46,17 @@ pub struct Repo {
 }
 
 impl Repo {
-    /// Finds the checkout that `dir` is in.
+    /// Finds the checkout that `dir` is in. Git is asked unless it was before, and nothing that it goes by
+    /// has changed since.
     ///
     /// # Errors
     /// [`GitError::NotARepository`] for a bare repository or none at all.
     pub async fn open(git: &Git, dir: &Path) -> Result<Self, GitError> {
+        if let Some((root, git_dir)) = git.known.at(dir) {
+            let (common_dir, key) = (git_dir.clone(), RepoKey::of(&git_dir));
+            return Ok(Self { root, git_dir, common_dir, key, git: git.clone() });
+        }
+        let stamp = Stamp::of(dir);
         let none = || GitError::NotARepository(dir.to_path_buf());
         let found = git
             .run(dir, "rev-parse")
@@ -72,7 +79,10 @@ impl Repo {
         };
         let common_dir = real(common_dir)?;
         let key = RepoKey::of(&common_dir);
-        Ok(Self { root: real(root)?, git_dir: real(git_dir)?, common_dir, key, git: git.clone() })
+        let (root, git_dir) = (real(root)?, real(git_dir)?);
+        let repo = Self { root, git_dir, common_dir, key, git: git.clone() };
+        git.known.remember(dir, stamp, &repo);
+        Ok(repo)
     }
 
     /// The commit that HEAD names.

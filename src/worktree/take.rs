@@ -1,14 +1,13 @@
 use super::raw::keep_exact_bytes;
 use super::worktrees::Worktrees;
 use super::{Snapshot, SnapshotNotes, WorktreeError, admin};
-use crate::git::{Added, GitPath, Repo, Stage};
+use crate::git::{Added, GitPath, NewCommit, Pen, Repo, Stage};
 use crate::ids::{SnapshotId, TurnId, WorkerId};
 use crate::store::WorktreeRow;
 use std::path::Path;
 
 /// A worktree's content as objects that no ref keeps yet.
 struct Taken {
-    stage: Stage,
     tree: String,
     head: String,
     notes: SnapshotNotes,
@@ -25,8 +24,9 @@ impl Worktrees {
         row: &WorktreeRow,
     ) -> Result<Snapshot, WorktreeError> {
         let scratch = self.scratch()?;
+        let pen = Pen::ready(repo)?;
         let taken = collect(repo, row, scratch.path()).await?;
-        self.keep(repo, worker, turn, taken).await
+        self.keep(pen, worker, turn, taken).await
     }
 
     /// Like [`Worktrees::take`], but gives `latest` back when nothing has changed since.
@@ -44,24 +44,25 @@ impl Worktrees {
         if taken.tree == latest.tree && taken.head == latest.head && same_bytes {
             return Ok(latest);
         }
-        self.keep(repo, worker, None, taken).await
+        self.keep(Pen::ready(repo)?, worker, None, taken).await
     }
 
     async fn keep(
         &self,
-        repo: &Repo,
+        pen: Pen,
         worker: &WorkerId,
         turn: Option<&TurnId>,
         taken: Taken,
     ) -> Result<Snapshot, WorktreeError> {
-        let Taken { stage, tree, head, notes } = taken;
-        let id = SnapshotId::mint(&self.clock);
+        let Taken { tree, head, notes } = taken;
+        let (id, created_at) = (SnapshotId::mint(&self.clock), self.clock.now_ms());
         let mut parents = vec![head.as_str()];
         parents.extend(notes.raw_commit.as_deref());
-        let commit = stage.commit_tree(&tree, &parents, &notes.message(id.as_str())).await?;
+        let message = notes.message(id.as_str());
+        let commit =
+            NewCommit { tree: &tree, parents: &parents, at: created_at, message: &message };
         let ref_name = format!("refs/patchbay/{worker}/{id}");
-        let update = repo.git.run(&repo.root, "update-ref");
-        update.args([ref_name.as_str(), commit.as_str()]).ok().await?;
+        let commit = pen.write(commit, &ref_name).await?;
         let snapshot = Snapshot {
             id,
             worker: worker.clone(),
@@ -70,7 +71,7 @@ impl Worktrees {
             tree,
             head,
             ref_name,
-            created_at: self.clock.now_ms(),
+            created_at,
         };
         self.store.insert_snapshot(&snapshot.to_row()).await?;
         Ok(snapshot)
@@ -103,5 +104,5 @@ async fn collect(repo: &Repo, row: &WorktreeRow, scratch: &Path) -> Result<Taken
     let Added { nested, refused, tree, .. } = added;
     let ignored_count = ignored.len();
     let notes = SnapshotNotes { nested, refused, ignored_count, ignored, raw_commit };
-    Ok(Taken { stage, tree, head, notes })
+    Ok(Taken { tree, head, notes })
 }
