@@ -24,8 +24,7 @@ impl Worktrees {
         row: &WorktreeRow,
     ) -> Result<Snapshot, WorktreeError> {
         let scratch = self.scratch()?;
-        let pen = Pen::ready(repo)?;
-        let taken = collect(repo, row, scratch.path()).await?;
+        let (taken, pen) = collect(repo, row, scratch.path()).await?;
         self.keep(pen, worker, turn, taken).await
     }
 
@@ -38,13 +37,13 @@ impl Worktrees {
         latest: Snapshot,
     ) -> Result<Snapshot, WorktreeError> {
         let scratch = self.scratch()?;
-        let taken = collect(repo, row, scratch.path()).await?;
+        let (taken, pen) = collect(repo, row, scratch.path()).await?;
         let before = SnapshotNotes::read(repo, &latest).await?;
         let same_bytes = taken.notes.raw_commit.is_none() && before.raw_commit.is_none();
         if taken.tree == latest.tree && taken.head == latest.head && same_bytes {
             return Ok(latest);
         }
-        self.keep(Pen::ready(repo)?, worker, None, taken).await
+        self.keep(pen, worker, None, taken).await
     }
 
     async fn keep(
@@ -78,7 +77,11 @@ impl Worktrees {
     }
 }
 
-async fn collect(repo: &Repo, row: &WorktreeRow, scratch: &Path) -> Result<Taken, WorktreeError> {
+async fn collect(
+    repo: &Repo,
+    row: &WorktreeRow,
+    scratch: &Path,
+) -> Result<(Taken, Pen), WorktreeError> {
     let path = GitPath::new(row.path.clone());
     let tree_dir = path.as_path();
     let gone = || WorktreeError::Gone(tree_dir.to_path_buf());
@@ -95,14 +98,17 @@ async fn collect(repo: &Repo, row: &WorktreeRow, scratch: &Path) -> Result<Taken
         let run = stage.run("rev-parse").args(["--verify", "--quiet", "HEAD^{commit}"]);
         Ok::<_, WorktreeError>(run.ok().await?.line())
     };
-    // What is ignored does not depend on what is added: both walk the tree at the same time.
-    let (head, added, ignored) =
-        tokio::try_join!(head, async { Ok(stage.add_all(&row.base_commit).await?) }, async {
-            Ok(stage.ignored().await?)
-        },)?;
+    // What is ignored does not depend on what is added: both walk the tree at the same time. Somebody waits
+    // for the end of a turn, so what writes the snapshot down starts meanwhile, too.
+    let (head, added, ignored, pen) = tokio::try_join!(
+        head,
+        async { Ok(stage.add_all(&row.base_commit).await?) },
+        async { Ok(stage.ignored().await?) },
+        async { Ok(Pen::ready(repo)?) },
+    )?;
     let raw_commit = keep_exact_bytes(repo, &stage, tree_dir, scratch, &added).await?;
     let Added { nested, refused, tree, .. } = added;
     let ignored_count = ignored.len();
     let notes = SnapshotNotes { nested, refused, ignored_count, ignored, raw_commit };
-    Ok(Taken { tree, head, notes })
+    Ok((Taken { tree, head, notes }, pen))
 }
