@@ -265,14 +265,19 @@ async fn team(
 ) -> Result<(Team, String), ToolError> {
     let workers = &call.app.workers;
     let revision = workers.revision();
-    let mut looks = workers.list(filter, limit + 1).await?;
+    let everyone = WorkerFilter { scope: None, ..filter.clone() };
+    // Each of them looks at every live worker, perhaps thousands, on a connection of its own.
+    let (mut looks, counts, all) = tokio::try_join!(
+        workers.list(filter, limit + 1),
+        workers.count(filter),
+        workers.count(&everyone)
+    )?;
     let more = looks.len() > limit as usize;
     looks.truncate(limit as usize);
     let last = looks.last().filter(|_| more).map(Look::worker);
     let next_cursor = last.map(|w| format!("{}.{}", w.updated_at, w.id));
-    let counts = workers.count(filter).await?;
-    let everyone = WorkerFilter { scope: None, ..filter.clone() };
-    let hidden = total(&workers.count(&everyone).await?) - total(&counts);
+    // A worker may have been accepted between the counts.
+    let hidden = (total(&all) - total(&counts)).max(0);
     // Those at work first; within that, the last changed first.
     looks.sort_by_key(|look| !look.worker().state.is_active());
     let summary = summary(&counts);
