@@ -42,7 +42,9 @@ impl Sole {
             if let Some(sole) = Self::take(state)? {
                 return Ok(Some(sole));
             }
-            let listens = UnixStream::connect(control::own_socket(state)).await.is_ok();
+            // A killed one can be connected to until the last of its threads is gone.
+            let dead = control::facts(state).is_some_and(|facts| !facts.sidecar.alive());
+            let listens = !dead && UnixStream::connect(control::own_socket(state)).await.is_ok();
             if listens || Instant::now() > deadline {
                 return Ok(None);
             }

@@ -23,6 +23,10 @@ async fn killed_in(
     point: &str,
     args: &Value,
 ) -> (Client, Value) {
+    // With the last victims went whoever does the work.
+    let up = format!("before-{point}");
+    start(&client, &up, script("Up.", &[Step::Say("Up.")])).await;
+    assert_eq!(ended(&client, &up).await["state"], "idle");
     let shown = client.fails("codex_worker_integrate", args.clone(), "preview_required").await;
     let mut args = args.clone();
     args["preview_token"] = shown["preview_token"].clone();
