@@ -9,11 +9,16 @@ pub(super) const READ: &str = "patchbay-read";
 
 /// What no worker may read: whole directories, because a rule for a file is applied when a command
 /// starts, and a file that appears later (SQLite's `-wal`) would be readable (seen on 0.169.0).
+///
+/// Only what is there: for a path that is not, each sandbox makes one to mount over and takes it away
+/// again, and of two that do so at once one fails to start (seen on 0.169.0: "bwrap: Can't create file").
+/// What appears later changes the settings, with which codex is replaced before the next turn.
 pub(super) fn denied(state: &Path, home: Option<&Path>, codex_home: &Path) -> BTreeSet<PathBuf> {
     let mut paths = BTreeSet::from([state.to_path_buf(), codex_home.to_path_buf()]);
     if let Some(home) = home {
         paths.extend([".codex", ".ssh", ".aws", ".config/gh"].map(|name| home.join(name)));
     }
+    paths.retain(|path| path == state || path.symlink_metadata().is_ok());
     let real: Vec<PathBuf> = paths.iter().filter_map(|p| p.canonicalize().ok()).collect();
     paths.extend(real);
     paths
@@ -49,6 +54,17 @@ pub(super) fn profiles(denied: &BTreeSet<PathBuf>, opened: &[PathBuf]) -> Value 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_not_be_read_is_denied_from_when_it_is_there() {
+        let home = tempfile::tempdir().unwrap();
+        let state = Path::new("/s");
+        let denied = || denied(state, Some(home.path()), &home.path().join(".codex"));
+        assert_eq!(denied(), BTreeSet::from([state.to_path_buf()]));
+        std::fs::create_dir(home.path().join(".aws")).unwrap();
+        assert!(denied().contains(&home.path().join(".aws")));
+        assert!(!denied().contains(&home.path().join(".ssh")));
+    }
 
     #[test]
     fn a_codex_inside_the_state_directory_stays_runnable_and_unwritable() {
