@@ -18,6 +18,7 @@ use crate::worktree::Worktrees;
 use anyhow::Context as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a program is wired from.
 pub struct AppOptions {
@@ -92,7 +93,8 @@ impl App {
             clock.clone(),
             program,
         ));
-        let checker = Checker::new(config.checks.clone(), backend.clone());
+        let patience = Duration::from_secs(config.server.longest_wait_seconds);
+        let checker = Checker::new(config.checks.clone(), backend.clone(), patience);
         let integrations = integrations.with_checks(checker);
         let workers = Workers::new(WorkersDeps {
             store: store.clone(),

@@ -186,7 +186,7 @@ impl Sessions {
             match self.look(&mut told).await? {
                 Found::Right(session) => return Ok(session),
                 Found::Draining(session) => {
-                    let _counted = Counted::in_(&self.waiting);
+                    let _counted = Counted::on(&self.waiting);
                     session.client().calmer(LOOK).await;
                 }
             }
@@ -253,7 +253,7 @@ impl Sessions {
 struct Counted<'a>(&'a AtomicUsize);
 
 impl<'a> Counted<'a> {
-    fn in_(count: &'a AtomicUsize) -> Self {
+    fn on(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
     }

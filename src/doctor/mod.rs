@@ -1,8 +1,9 @@
 //! The doctor: checks, findings and their fixes.
 //!
 //! Looks at everything a turn needs on this machine: state directory, configuration, git, codex, its
-//! sandbox, the login, the port, the disk, who ends the server. It starts short helper programs, changes nothing but its
-//! own scratch directory, and reads no secret. Each finding that is not well says how to mend it.
+//! sandbox, the login, the port, the disk, who ends the server. It starts short helper programs, changes
+//! nothing but its own scratch directory, and reads no secret. Each finding that is not well says how to
+//! mend it.
 //! siblings: mcp, tunnel
 
 mod checks;

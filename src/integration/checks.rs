@@ -28,6 +28,7 @@ const TAIL: usize = 4_000;
 pub struct Checker {
     pub(super) config: Arc<ChecksConfig>,
     backend: Arc<dyn Backend>,
+    patience: Duration,
     places: Arc<Semaphore>,
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -40,12 +41,13 @@ impl std::fmt::Debug for Checker {
 }
 
 impl Checker {
-    /// The operator's checks, run by this agent's sandbox.
+    /// The operator's checks, run by this agent's sandbox. A call waits for them for `patience` at most.
     #[must_use]
-    pub fn new(config: ChecksConfig, backend: Arc<dyn Backend>) -> Self {
+    pub fn new(config: ChecksConfig, backend: Arc<dyn Backend>, patience: Duration) -> Self {
         Self {
             config: Arc::new(config),
             backend,
+            patience,
             places: Arc::new(Semaphore::new(AT_ONCE)),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -101,8 +103,8 @@ impl Integrations {
     }
 
     /// Runs checks on exactly what an apply would make of the target, unless a receipt of that says
-    /// already that they passed. Returns the newest receipt after at most `patience`; it may be running
-    /// still, and goes on then.
+    /// already that they passed. Returns the newest receipt after at most the checker's patience; it may be
+    /// running still, and goes on then.
     ///
     /// # Errors
     /// [`IntegrationError::UnknownCheck`]; [`IntegrationError::NotApplicable`] when there is nothing that
@@ -114,7 +116,6 @@ impl Integrations {
         target: &Target,
         accepted: &[String],
         names: &[String],
-        patience: Duration,
     ) -> Result<Receipt, IntegrationError> {
         let wanted = self.wanted(names)?;
         let plan = self.plan(repo, worker, target, accepted, Objects::Repository).await?;
@@ -128,6 +129,7 @@ impl Integrations {
             (Some(running), None) => running.id.clone(),
             (None, None) => self.begin_checks(repo, worker, target, &plan, &wanted).await?,
         };
+        let patience = self.checker.as_ref().map(|checker| checker.patience).unwrap_or_default();
         self.ended_check(&id, patience).await
     }
 

@@ -27,7 +27,7 @@ pub enum IntegrationError {
     #[error("the idempotency key was used for another apply")]
     KeyReused,
     /// No check of the operator's settings.
-    #[error("there is no check {name}; there are: {}", known.join(", "))]
+    #[error("there is no check {name}; there {}", named(known))]
     UnknownCheck {
         /// What was asked for.
         name: String,
@@ -87,6 +87,10 @@ pub enum IntegrationError {
     },
 }
 
+fn named(known: &[String]) -> String {
+    if known.is_empty() { "are none".to_owned() } else { format!("are: {}", known.join(", ")) }
+}
+
 impl IntegrationError {
     pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
@@ -103,7 +107,9 @@ impl IntegrationError {
             }
             Self::Obstructed(_) => "Remove what is in the way, then preview again.",
             Self::KeyReused => "Use a new idempotency_key for another apply.",
-            Self::UnknownCheck { .. } => "Name checks that the operator configured, or none.",
+            Self::UnknownCheck { .. } => {
+                "Name checks that the operator configured (checks.commands in config.yaml), or none."
+            }
             Self::ChecksRequired { .. } => {
                 "Call codex_worker_integrate with checks naming them, then apply what was checked."
             }

@@ -21,6 +21,19 @@ pub enum Outcome {
     TimedOut,
 }
 
+impl Outcome {
+    /// For people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::NotRun => "not run",
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::TimedOut => "took too long and was ended",
+        }
+    }
+}
+
 /// One check: what was run, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckResult {

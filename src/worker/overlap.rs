@@ -9,6 +9,8 @@ use tokio::time::Instant;
 
 /// Most live workers of a repository that are compared, the last changed first.
 const COMPARED: u32 = 100;
+/// Most workers of which is remembered what was seen; with one more all is forgotten, and looked at again.
+const REMEMBERED: usize = 1_000;
 /// How old the look at a worktree may be in which a turn runs.
 const FRESH: Duration = Duration::from_secs(2);
 
@@ -131,7 +133,12 @@ impl Workers {
         let known = (from.to_owned(), to.to_owned(), paths.clone());
         // What was seen of files before this snapshot is in it.
         let seen = Seen { recorded: Some(known), live: None };
-        touched.lock().insert(worker.clone(), seen);
+        let mut all = touched.lock();
+        if all.len() >= REMEMBERED {
+            all.clear();
+        }
+        all.insert(worker.clone(), seen);
+        drop(all);
         Some(paths)
     }
 

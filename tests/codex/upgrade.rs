@@ -3,6 +3,7 @@
 use crate::rig::{Rig, codex_that_says, drain, recorded, report, run, turn};
 use patchbay::backend::{Attached, Backend, Ending, Sandbox, ThreadRef, ThreadSpec, TurnEvent};
 use patchbay::codex::AppServer;
+use patchbay::process::Identity;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -36,40 +37,51 @@ fn open_another(
     tokio::spawn(async move { server.open_thread(&spec, None).await })
 }
 
-#[tokio::test]
-async fn new_settings_wait_until_the_turns_on_the_old_codex_are_over() {
-    let mut rig = Rig::new().await;
-    let spec = rig.thread(Sandbox::Worktree);
-    let server = rig.server();
-    let AtGate { thread, brief, id, .. } = at_gate(&rig, &server, &spec).await;
-    let old = recorded(&rig, "codex");
-    drop(server);
-
-    rig.config.reasoning_effort = Some("high".to_owned());
+/// The turn at the gate goes on with its codex and can be steered, while another thread waits for the one
+/// that is to be used now. Opens the gate; gives back the server, and the thread once it is open.
+async fn waits_for_the_old(
+    rig: &Rig,
+    spec: &ThreadSpec,
+    AtGate { thread, brief, id, .. }: &AtGate,
+    old: &Identity,
+) -> (Arc<AppServer>, ThreadRef) {
     let server = Arc::new(rig.server());
     let (sink, mut events) = mpsc::channel(256);
-    let attached = server.attach(&thread, &spec, &brief, sink).await.unwrap();
+    let attached = server.attach(thread, spec, brief, sink).await.unwrap();
     assert_eq!(attached, Attached::Running { backend_turn_id: id.clone() });
-    let another = open_another(&server, &spec);
-    server.steer(&thread, &id, "trn_steer", "STEERED").await.unwrap();
+    let another = open_another(&server, spec);
+    server.steer(thread, id, "trn_steer", "STEERED").await.unwrap();
     rig.model.wait_until(|all| all.iter().any(|a| a.body.to_string().contains("STEERED"))).await;
     assert!(old.alive() && !another.is_finished(), "the new codex did not wait");
     rig.model.open_gate("g");
     let events = drain(&mut events).await;
     assert!(report(&events).contains("STEERED"), "{events:?}");
     assert!(matches!(events.last(), Some(TurnEvent::Ended(Ending::Completed))), "{events:?}");
+    let another = another.await.unwrap().unwrap();
+    assert!(!old.alive(), "two codex run side by side");
+    (server, another)
+}
 
-    let opened = another.await.unwrap().unwrap();
-    assert!(!old.alive());
+#[tokio::test]
+async fn new_settings_wait_until_the_turns_on_the_old_codex_are_over() {
+    let mut rig = Rig::new().await;
+    let spec = rig.thread(Sandbox::Worktree);
+    let server = rig.server();
+    let at = at_gate(&rig, &server, &spec).await;
+    let old = recorded(&rig, "codex");
+    drop(server);
+
+    rig.config.reasoning_effort = Some("high".to_owned());
+    let (server, another) = waits_for_the_old(&rig, &spec, &at, &old).await;
     assert_ne!(recorded(&rig, "codex"), old);
     let (sink, mut events) = mpsc::channel(64);
-    server.start_turn(&opened, &spec, &turn("[[answer]]"), sink).await.unwrap();
+    server.start_turn(&another, &spec, &turn("[[answer]]"), sink).await.unwrap();
     drain(&mut events).await;
     let effort = rig.model.requests().last().unwrap().body["reasoning"]["effort"].clone();
     assert_eq!(effort, "high", "the new settings hold");
     // The thread of the old codex goes on with the new one.
-    let again = server.open_thread(&spec, Some(&thread)).await.unwrap();
-    assert_eq!(again.id, thread.id);
+    let again = server.open_thread(&spec, Some(&at.thread)).await.unwrap();
+    assert_eq!(again.id, at.thread.id);
     rig.end().await;
 }
 
@@ -78,31 +90,17 @@ async fn an_upgraded_codex_waits_for_the_turns_of_the_old_one_and_takes_over_its
     let mut rig = Rig::new().await;
     let spec = rig.thread(Sandbox::Worktree);
     let server = rig.server();
-    let AtGate { thread, brief, id, .. } = at_gate(&rig, &server, &spec).await;
-    assert_eq!(thread.agent_version, "0.169.0");
+    let at = at_gate(&rig, &server, &spec).await;
+    assert_eq!(at.thread.agent_version, "0.169.0");
     let old = recorded(&rig, "codex");
     drop(server);
 
     let place = rig.state.root().parent().unwrap().join("vendor");
     rig.config.bin = Some(codex_that_says(&place, "0.170.0", ""));
-    let server = Arc::new(rig.server());
-    let (sink, mut events) = mpsc::channel(256);
-    let attached = server.attach(&thread, &spec, &brief, sink).await.unwrap();
-    assert_eq!(attached, Attached::Running { backend_turn_id: id.clone() });
-    let another = open_another(&server, &spec);
-    server.steer(&thread, &id, "trn_steer", "STEERED").await.unwrap();
-    rig.model.wait_until(|all| all.iter().any(|a| a.body.to_string().contains("STEERED"))).await;
-    assert!(old.alive() && !another.is_finished(), "the new codex did not wait");
-    rig.model.open_gate("g");
-    let events = drain(&mut events).await;
-    assert!(report(&events).contains("STEERED"), "{events:?}");
-    assert!(matches!(events.last(), Some(TurnEvent::Ended(Ending::Completed))), "{events:?}");
-
-    let another = another.await.unwrap().unwrap();
-    assert!(!old.alive(), "two versions of codex run side by side");
+    let (server, another) = waits_for_the_old(&rig, &spec, &at, &old).await;
     assert_eq!(another.agent_version, "0.170.0");
-    let again = server.open_thread(&spec, Some(&thread)).await.unwrap();
-    assert_eq!((&again.id, again.agent_version.as_str()), (&thread.id, "0.170.0"));
+    let again = server.open_thread(&spec, Some(&at.thread)).await.unwrap();
+    assert_eq!((&again.id, again.agent_version.as_str()), (&at.thread.id, "0.170.0"));
     for thread in [another, again] {
         let (sink, mut events) = mpsc::channel(256);
         server.start_turn(&thread, &spec, &turn("[[answer]]"), sink).await.unwrap();

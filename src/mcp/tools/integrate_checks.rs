@@ -6,10 +6,6 @@ use crate::git::Repo;
 use crate::integration::{IntegrationError, Integrations, Target};
 use crate::mcp::ToolError;
 use crate::store::WorkerRow;
-use std::time::Duration;
-
-/// How long a call waits for checks; they go on afterwards.
-const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Runs the checks that a call names; returns when they have passed.
 pub(super) async fn run_checks(
@@ -21,7 +17,7 @@ pub(super) async fn run_checks(
     accepted: &[String],
     names: &[String],
 ) -> Result<(), ToolError> {
-    let ran = integrations.check(repo, &worker.id, target, accepted, names, PATIENCE).await;
+    let ran = integrations.check(repo, &worker.id, target, accepted, names).await;
     let receipt = match ran {
         Ok(receipt) => receipt,
         Err(IntegrationError::NotApplicable(preview)) if preview.token.is_some() => {

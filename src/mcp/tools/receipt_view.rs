@@ -76,7 +76,7 @@ pub(super) fn receipts_text(name: &str, receipts: &[Receipt]) -> String {
     let mut text = format!("The last checks of {name}: {}.", newest.state);
     for check in &newest.checks {
         let code = check.exit_code.map(|code| format!(", exit code {code}")).unwrap_or_default();
-        text.push_str(&format!("\n  {}: {:?}{code}", check.name, check.outcome));
+        text.push_str(&format!("\n  {}: {}{code}", check.name, check.outcome.words()));
     }
     text
 }
